@@ -1,0 +1,177 @@
+"""The catalogue: systems of the literature by name, with the range in which their transitions lie.
+
+One entry each.  Every entry shares one set of control names: ``alpha`` (samples per component, n/p), ``rho``
+(density of nonzeros of the signal), ``noise`` (variance added to the output), ``input_noise`` (variance added
+before the output function), ``width`` (half-width of a symmetric door).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import sympy as sp
+
+from .channels import Abs, Door, Linear, ReLU, Sign
+from .glm import GLM
+from .model import Model
+from .parameters import symbol
+from .parse import nearest
+from .priors import GaussBernoulli, Gaussian, Rademacher
+
+__all__ = ["Entry", "catalogue"]
+
+_GYORGYI = "Gyorgyi, Phys. Rev. A 41, 7097 (1990)"
+_SOMPOLINSKY = "Sompolinsky, Tishby, Seung, Phys. Rev. Lett. 65, 1683 (1990)"
+_OPPER = "Opper, Haussler, Phys. Rev. Lett. 66, 2677 (1991)"
+_TANAKA = "Tanaka, IEEE Trans. Inf. Theory 48, 2888 (2002)"
+_DONOHO = "Donoho, Maleki, Montanari, PNAS 106, 18914 (2009)"
+_WU = "Wu, Verdu, IEEE Trans. Inf. Theory 56, 3721 (2010)"
+_KRZAKALA = "Krzakala, Mezard, Sausset, Sun, Zdeborova, Phys. Rev. X 2, 021005 (2012)"
+_MONDELLI = "Mondelli, Montanari, Found. Comput. Math. 19, 703 (2019)"
+_BARBIER = "Barbier, Krzakala, Macris, Miolane, Zdeborova, PNAS 116, 5451 (2019)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One named system.
+
+    Attributes
+    ----------
+    name : str
+        What it is called on the command line.
+    title : str
+        What it is, in a phrase.
+    model : Model
+    along : str
+        The control that is varied to look for transitions.
+    between : pair of float, optional
+        The range of that control in which to look.
+    defaults : mapping of control name to number
+        Values of the other controls where none is given.
+    references : tuple of str
+        Where its transitions were computed.
+    """
+
+    name: str
+    title: str
+    model: Model
+    along: str = "alpha"
+    between: tuple[float, float] | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "defaults", MappingProxyType(dict(self.defaults)))
+        object.__setattr__(self, "references", tuple(self.references))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """References of the entry and of its model, each once."""
+        return tuple(dict.fromkeys((*self.references, *self.model.references)))
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Names of the model's controls."""
+        return tuple(control.name for control in self.model.controls)
+
+    def settings(
+        self, given: Mapping[str, Any], along: str | None = None, *, exact: bool = False
+    ) -> dict[str, Any]:
+        """Return a value for every control but `along`: the given one, else the default.
+
+        If `exact`, defaults are the rationals that their decimals say (0.2 is 1/5), for more digits than a
+        double holds.
+
+        Raises
+        ------
+        ValueError
+            If the model has no such control, or one has neither a given value nor a default.
+        """
+        for name in (*given, *((along,) if along else ())):
+            if name not in self.controls:
+                raise ValueError(f"{name} is not a control of {self.name}{nearest(name, self.controls)}")
+        if along is not None and along in given:
+            raise ValueError(f"{along} = {given[along]} is fixed and varied at once: leave one out")
+        defaults = {name: sp.Rational(repr(x)) if exact else x for name, x in self.defaults.items()}
+        values = {**defaults, **given}
+        missing = [name for name in self.controls if name != along and name not in values]
+        if missing:
+            raise ValueError(f"{self.name} needs a value of {' and '.join(missing)}: give {missing[0]}=...")
+        return {name: values[name] for name in self.controls if name != along}
+
+
+@functools.cache
+def catalogue() -> Mapping[str, Entry]:
+    """Return the entries by name, in the order in which they are listed."""
+    return MappingProxyType({entry.name: entry for entry in _entries()})
+
+
+def _entries() -> tuple[Entry, ...]:
+    rho, noise, input_noise, width = map(symbol, ("rho", "noise", "input_noise", "width"))
+    return (
+        Entry(
+            name="binary-perceptron",
+            title="binary weights learning from a teacher (probit output if input_noise > 0)",
+            model=GLM(Rademacher(), Sign(input_noise=input_noise)),
+            between=(0.2, 3.0),
+            defaults={"input_noise": 0},
+            references=(_GYORGYI, _SOMPOLINSKY, _BARBIER),
+        ),
+        Entry(
+            name="spherical-perceptron",
+            title="Gaussian weights learning from a teacher",
+            model=GLM(Gaussian(), Sign()),
+            between=(0.1, 10.0),
+            references=(_OPPER, _BARBIER),
+        ),
+        Entry(
+            name="symmetric-door",
+            title="binary weights seen through y = sign(|z| - width)",
+            model=GLM(Rademacher(), Door(width)),
+            between=(0.5, 3.0),
+            defaults={"width": 0.67449},
+            references=(_BARBIER,),
+        ),
+        Entry(
+            name="compressed-sensing",
+            title="sparse Gaussian signal from linear measurements",
+            model=GLM(GaussBernoulli(rho), Linear(noise=noise)),
+            between=(0.02, 1.5),
+            defaults={"rho": 0.2, "noise": 0},
+            references=(_DONOHO, _WU, _KRZAKALA),
+        ),
+        Entry(
+            name="phase-retrieval",
+            title="Gaussian signal from the moduli of real linear measurements",
+            model=GLM(Gaussian(), Abs()),
+            between=(0.2, 2.0),
+            references=(_MONDELLI, _BARBIER),
+        ),
+        Entry(
+            name="sparse-phase-retrieval",
+            title="sparse Gaussian signal from the moduli of real linear measurements",
+            model=GLM(GaussBernoulli(rho), Abs()),
+            between=(0.1, 2.0),
+            defaults={"rho": 0.3},
+            references=(_MONDELLI, _BARBIER),
+        ),
+        Entry(
+            name="relu-regression",
+            title="Gaussian weights seen through a rectified linear output",
+            model=GLM(Gaussian(), ReLU()),
+            between=(0.5, 4.0),
+            references=(_BARBIER,),
+        ),
+        Entry(
+            name="binary-linear",
+            title="binary signal from noisy linear measurements (multiuser detection)",
+            model=GLM(Rademacher(), Linear(noise=noise)),
+            between=(0.05, 2.0),
+            defaults={"noise": 0.05},
+            references=(_TANAKA, _BARBIER),
+        ),
+    )

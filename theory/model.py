@@ -1,0 +1,181 @@
+"""A model: a replica-symmetric free entropy, its order parameters, controls and observables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from .parameters import Parametrised
+
+__all__ = ["LimitState", "Model", "WorkingForm", "solve_linear"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkingForm:
+    """The free entropy in the variables that keep their digits (the mse instead of rho - m).
+
+    Attributes
+    ----------
+    free_entropy : expression in `order_parameters` and the controls
+    order_parameters : tuple of Symbol
+    companions : mapping of Symbol to expression
+        Further quantities that appear in the averages, each with an expression of its own (the overlap m beside
+        the mse V, so that neither is a difference of the other).
+    control : Symbol
+        The model's `linear_control`.
+    totals : mapping of companion to expression
+        What a companion and its order parameter add up to.
+    """
+
+    free_entropy: sp.Expr
+    order_parameters: tuple[sp.Symbol, ...]
+    companions: Mapping[sp.Symbol, sp.Expr]
+    control: sp.Symbol
+    totals: Mapping[sp.Symbol, sp.Expr]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitState:
+    """A fixed point that exists for every control value but only as a limit of the order parameters.
+
+    Attributes
+    ----------
+    name : str
+        ``"no signal"`` or ``"perfect recovery"``.
+    end : str
+        The end of the curve of fixed points at which it stands, ``"start"`` or ``"stop"``.
+    values : mapping of Symbol to expression
+        Order parameters (``oo`` allowed).
+    free_entropy : expression in the control
+        Where it is finite.
+    infinite_above : expression or None
+        The free entropy is +infinity for controls above this value (and -infinity below it).
+    stable_above, stable_below : expression or None
+        Control value at which its stability changes; always stable if both are None.
+    """
+
+    name: str
+    end: str
+    values: Mapping[sp.Symbol, sp.Expr]
+    free_entropy: sp.Expr
+    infinite_above: sp.Expr | None = None
+    stable_above: sp.Expr | None = None
+    stable_below: sp.Expr | None = None
+
+
+class Model(Parametrised):
+    """Base of the models in ``theory``: a frozen dataclass that states its free entropy symbolically."""
+
+    title: str = ""
+    references: tuple[str, ...] = ()
+
+    @property
+    def free_entropy(self) -> sp.Expr:
+        """Free entropy, +log Z per component in nats, as a function of order parameters and controls."""
+        raise NotImplementedError
+
+    @property
+    def order_parameters(self) -> tuple[sp.Symbol, ...]:
+        """Symbols at which the free entropy is made stationary."""
+        raise NotImplementedError
+
+    @property
+    def own_controls(self) -> tuple[sp.Symbol, ...]:
+        """Controls that the model brings besides the free symbols of its parts."""
+        raise NotImplementedError
+
+    @property
+    def controls(self) -> tuple[sp.Symbol, ...]:
+        """Every control: the model's own first, then the symbols among its parameters, by name."""
+        rest = sorted(self.free_symbols - set(self.own_controls), key=lambda s: s.name)
+        return (*self.own_controls, *rest)
+
+    @property
+    def linear_control(self) -> sp.Symbol:
+        """The control that enters the free entropy linearly, for which the saddle point is solved."""
+        return self.own_controls[0]
+
+    @property
+    def observables(self) -> Mapping[str, sp.Expr]:
+        """What is measured at a fixed point, by full word, as expressions in the working variables."""
+        return {}
+
+    def observables_at(self, name: str) -> Mapping[str, sp.Expr]:
+        """Observables of the limit state called `name` (those that differ from their generic expressions)."""
+        return {}
+
+    @property
+    def working_form(self) -> WorkingForm:
+        """The free entropy as the engine solves it."""
+        raise NotImplementedError
+
+    @property
+    def working_form_scale(self) -> sp.Expr:
+        """Scale of the signal: the curve's parameter matters where it is comparable to 1/scale."""
+        return sp.S.One
+
+    @property
+    def uninformed_overlap(self) -> sp.Expr:
+        """Overlap that the prior alone gives, where iteration from no knowledge starts."""
+        return sp.S.Zero
+
+    @property
+    def limit_states(self) -> tuple[LimitState, ...]:
+        """Fixed points that exist as limits of the order parameters."""
+        return ()
+
+    def saddle_point(self) -> tuple[sp.Eq, ...]:
+        """Return the saddle-point equations, the gradient of the free entropy solved for an order parameter each."""
+        equations, unsolved = [], list(self.order_parameters)
+        for x in self.order_parameters:
+            gradient = self.free_entropy.diff(x)
+            for y in unsolved:
+                if (solution := solve_linear(gradient, y)) is not None:
+                    equations.append(sp.Eq(y, solution, evaluate=False))
+                    unsolved.remove(y)
+                    break
+            else:
+                equations.append(sp.Eq(gradient, 0, evaluate=False))
+        return tuple(equations)
+
+    def check_controls(self, values: Mapping[str, Any]) -> dict[sp.Symbol, Any]:
+        """Check names and values of controls; return them by symbol.
+
+        Raises
+        ------
+        ValueError
+            For unknown names (the nearest known one is suggested), missing ones and values out of range.
+        """
+        import difflib
+
+        known = {s.name: s for s in self.controls}
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(
+                    f"{name!r} is not a control of this model{hint or '.'} Its controls: {', '.join(known)}"
+                )
+        missing = [name for name in known if name not in values]
+        if missing:
+            raise ValueError(
+                f"control {missing[0]!r} has no value: give {missing[0]}=..., or write a number in the model"
+            )
+        return {known[name]: value for name, value in values.items()}
+
+    def _repr_latex_(self) -> str:
+        lines = [sp.latex(self.free_entropy), *(sp.latex(equation) for equation in self.saddle_point())]
+        return r"$$\begin{gathered} \Phi = " + r"\\ ".join(lines) + r"\end{gathered}$$"
+
+
+def solve_linear(equation: sp.Expr, x: sp.Symbol) -> sp.Expr | None:
+    """Return the solution x of equation = 0 if it is linear in x, else None."""
+    slope = equation.diff(x)
+    if slope == 0 or slope.has(x):
+        return None
+    return sp.expand(-(equation.subs(x, 0)) / slope)
+
+

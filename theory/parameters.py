@@ -1,0 +1,96 @@
+"""Parameters of priors, channels and models: numbers that are checked, or symbols that become controls."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any, Self
+
+import sympy as sp
+
+__all__ = ["Parametrised", "number", "positive", "probability", "symbol"]
+
+
+def symbol(name: str) -> sp.Symbol:
+    """Return the control called `name`; every control is one real symbol, so equal names are one control."""
+    return sp.Symbol(name, real=True)
+
+
+def number(name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False,
+           cure: str = "") -> sp.Expr:
+    """Check one parameter and return it as a SymPy number or symbol.
+
+    Raises
+    ------
+    TypeError
+        If the value is neither a number nor a symbol.
+    ValueError
+        If it is not finite or leaves [low, high] (open at `low` if `open_low`); the text names the cure.
+    """
+    if isinstance(value, str):
+        raise TypeError(f"{name} = {value!r} is a text: give a number, or sympy.Symbol({value!r}) for a control")
+    if isinstance(value, sp.Expr) and value.free_symbols:
+        return value.subs({s: symbol(s.name) for s in value.free_symbols})
+    if not isinstance(value, (numbers.Real, sp.Expr)) or isinstance(value, bool):
+        raise TypeError(f"{name} = {value!r} is a {type(value).__name__}: give a real number or a symbol")
+    as_float = float(value)
+    bounds = f"{'(' if open_low else '['}{low:g}, {high:g}{']' if math.isfinite(high) else ')'}"
+    if not math.isfinite(as_float):
+        raise ValueError(f"{name} = {value} is not finite: give a number in {bounds}{'; ' + cure if cure else ''}")
+    if not low <= as_float <= high or (open_low and as_float == low):
+        raise ValueError(f"{name} = {value} is outside {bounds}: give a number in it{'; ' + cure if cure else ''}")
+    if isinstance(value, (sp.Rational, int)):
+        return sp.sympify(value)
+    return sp.Integer(int(as_float)) if as_float in (-1.0, 0.0, 1.0) else sp.Float(as_float)
+
+
+def positive(name: str, value: Any, cure: str = "") -> sp.Expr:
+    """Check a parameter in (0, inf)."""
+    return number(name, value, low=0.0, open_low=True, cure=cure)
+
+
+def probability(name: str, value: Any, cure: str = "") -> sp.Expr:
+    """Check a parameter in (0, 1]."""
+    return number(name, value, low=0.0, high=1.0, open_low=True, cure=cure)
+
+
+class Parametrised:
+    """A frozen dataclass whose fields may hold symbols (its controls) and can be given values later."""
+
+    @property
+    def free_symbols(self) -> frozenset[sp.Symbol]:
+        """Symbols among the parameters: the controls this part brings to a model."""
+        found: set[sp.Symbol] = set()
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            found |= _symbols(getattr(self, field.name))
+        return frozenset(found)
+
+    def at(self, values: Mapping[sp.Symbol, Any]) -> Self:
+        """Return the same part with symbols replaced by values, which are checked as on construction."""
+        if not self.free_symbols & set(values):
+            return self
+        changes = {}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            if field.init:
+                changes[field.name] = _replace(getattr(self, field.name), values)
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
+def _symbols(value: Any) -> set[sp.Symbol]:
+    if isinstance(value, (sp.Basic, Parametrised)):
+        return set(value.free_symbols)
+    if isinstance(value, (tuple, list)):
+        return set().union(*map(_symbols, value))
+    return set()
+
+
+def _replace(value: Any, values: Mapping[sp.Symbol, Any]) -> Any:
+    if isinstance(value, Parametrised):
+        return value.at(values)
+    if isinstance(value, sp.Basic):
+        return value.subs(values)
+    if isinstance(value, tuple):
+        return tuple(_replace(item, values) for item in value)
+    return value

@@ -1,0 +1,185 @@
+"""Special functions that neither overflow nor cancel, closed under differentiation.
+
+Raw ``exp``, ``cosh`` or ``log`` of a sum of exponentials never appear in an integrand; these do:
+
+==========================  ===========================================  =========================
+function                    meaning                                      derivative
+==========================  ===========================================  =========================
+``LogCosh(x)``              log cosh x                                   ``Tanh(x)``
+``Tanh(x)``                 tanh x                                       exp(-2 log cosh x)
+``LogNdtr(x)``              log Phi(x), Phi the normal distribution      ``InverseMills(x)``
+``InverseMills(x)``         phi(x)/Phi(x), phi the normal density        -r (x + r)
+``LogInterval(a, b)``       log(Phi(b) - Phi(a)), a < b                  ``IntervalMills``
+``IntervalMills(x, a, b)``  phi(x)/(Phi(b) - Phi(a))                     stays in the family
+``LogSumExp(a, b, ...)``    log(exp a + exp b + ...)                     softmax averages
+==========================  ===========================================  =========================
+
+Their NumPy and mpmath implementations are in ``spinodal.equations.functions``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+__all__ = [
+    "IntervalMills", "InverseMills", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp", "PosteriorFunction", "Tanh",
+    "normal_density",
+]
+
+
+def normal_density(x: sp.Expr) -> sp.Expr:
+    """Return the standard normal density at ``x``."""
+    return sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi)
+
+
+class LogCosh(sp.Function):
+    """log cosh x, linear in |x| far from 0 without overflow."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x):
+        if x.is_zero:
+            return sp.S.Zero
+        if x.could_extract_minus_sign():
+            return cls(-x)
+        return None
+
+    def fdiff(self, argindex=1):
+        return Tanh(self.args[0])
+
+    def _latex(self, printer, exp=None):
+        return rf"\log\cosh\left({printer._print(self.args[0])}\right)" + (f"^{{{exp}}}" if exp else "")
+
+
+class Tanh(sp.Function):
+    """tanh x; its derivative 1/cosh^2 x = exp(-2 log cosh x) keeps its digits where tanh x is nearly 1."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x):
+        if x.is_zero:
+            return sp.S.Zero
+        return -cls(-x) if x.could_extract_minus_sign() else None
+
+    def fdiff(self, argindex=1):
+        return sp.exp(-2 * LogCosh(self.args[0]))
+
+    def _latex(self, printer, exp=None):
+        return rf"\tanh{f'^{{{exp}}}' if exp else ''}\left({printer._print(self.args[0])}\right)"
+
+
+class LogNdtr(sp.Function):
+    """log Phi(x), Phi the standard normal distribution function."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x):
+        if x is sp.oo:
+            return sp.S.Zero
+        if x is -sp.oo:
+            return -sp.oo
+        return -sp.log(2) if x.is_zero else None
+
+    def fdiff(self, argindex=1):
+        return InverseMills(self.args[0])
+
+    def _latex(self, printer, exp=None):
+        return rf"\log\Phi\left({printer._print(self.args[0])}\right)" + (f"^{{{exp}}}" if exp else "")
+
+
+class InverseMills(sp.Function):
+    """r(x) = phi(x)/Phi(x); r' = -r (x + r)."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x):
+        if x is sp.oo:
+            return sp.S.Zero
+        return None
+
+    def fdiff(self, argindex=1):
+        (x,) = self.args
+        return -self * (x + self)
+
+    def _latex(self, printer, exp=None):
+        return rf"r\left({printer._print(self.args[0])}\right)" + (f"^{{{exp}}}" if exp else "")
+
+
+class LogInterval(sp.Function):
+    """log of the normal probability of (a, b); half-lines reduce to ``LogNdtr``."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a, b):
+        if a is -sp.oo:
+            return LogNdtr(b)
+        if b is sp.oo:
+            return LogNdtr(-a)
+        return None
+
+    def fdiff(self, argindex=1):
+        a, b = self.args
+        return -IntervalMills(a, a, b) if argindex == 1 else IntervalMills(b, a, b)
+
+    def _latex(self, printer, exp=None):
+        a, b = (printer._print(x) for x in self.args)
+        return rf"\log\left[\Phi\left({b}\right)-\Phi\left({a}\right)\right]" + (f"^{{{exp}}}" if exp else "")
+
+
+class IntervalMills(sp.Function):
+    """phi(x)/(Phi(b) - Phi(a)), for x = a or x = b; exponents are combined before they are taken."""
+
+    nargs = 3
+
+    def fdiff(self, argindex=1):
+        x, a, b = self.args
+        if argindex == 1:
+            return -x * self
+        return self * IntervalMills(a, a, b) if argindex == 2 else -self * IntervalMills(b, a, b)
+
+    def _latex(self, printer, exp=None):
+        x, a, b = (printer._print(x) for x in self.args)
+        body = rf"\frac{{\phi({x})}}{{\Phi({b})-\Phi({a})}}"
+        return rf"\left({body}\right)^{{{exp}}}" if exp else body
+
+
+class PosteriorFunction(sp.Function):
+    """Cumulant of x given a Gaussian observation, for a law known by its density alone.
+
+    Arguments: order n (0: log evidence, see ``theory.priors.DensityLaw``), precision A, B/sqrt(A), and landmarks
+    whose zeros mark where it varies.  Subclasses carry the `distribution` and its `kinks`.
+    """
+
+    distribution: Any = None
+    kinks: tuple[float, ...] = ()
+
+
+class LogSumExp(sp.Function):
+    """log sum_k exp(a_k); one term is that term."""
+
+    @classmethod
+    def eval(cls, *terms):
+        kept = [term for term in terms if term is not -sp.oo]
+        if len(kept) == 1:
+            return kept[0]
+        if len(kept) < len(terms):
+            return cls(*kept)
+        return None
+
+    def fdiff(self, argindex=1):
+        return self.softmax(argindex - 1)
+
+    def softmax(self, k: int) -> sp.Expr:
+        """Return the weight exp(a_k - log sum exp a) of term ``k`` (counted from 0)."""
+        return sp.exp(self.args[k] - self)
+
+    def _latex(self, printer, exp=None):
+        body = "+".join(rf"e^{{{printer._print(x)}}}" for x in self.args)
+        return rf"\log\left[{body}\right]" + (f"^{{{exp}}}" if exp else "")
