@@ -1,0 +1,119 @@
+"""From the free entropy to the explicit curve on which all fixed points lie.
+
+Where the saddle point can be solved one unknown at a time, each linearly, with a control solved last, every fixed
+point, stable or not, lies on the curve control = c(s) of one parameter s: spinodals are its extrema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sympy as sp
+
+from ..theory.evidence import EvidenceMean
+from ..theory.means import GaussianMean
+from ..theory.model import WorkingForm, solve_linear
+
+__all__ = ["ExplicitCurve", "explicit_curve"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplicitCurve:
+    """control = c(s), with every quantity as an expression in s and in those solved before it.
+
+    Attributes
+    ----------
+    parameter : Symbol
+        s, an order parameter that runs over (0, inf).
+    states : mapping of Symbol to expression
+        Order parameters and companions; their s-derivatives (named with one prime, those of order parameters with
+        two as well); averages in the free entropy that depend on s alone.
+    control : Symbol
+    value : tuple of three expressions
+        c(s) and its first two total derivatives, in the symbols of `states`.
+    sensitivity : mapping of Symbol to expression
+        Partial derivatives of c by the order parameters: how an error in them moves the control.
+    companions : tuple of Symbol
+        Quantities that move with the order parameters and have expressions of their own.
+    totals : mapping of companion to float
+        Its constant sum with the order parameter.
+    free_entropy : expression in the symbols of `states` and the control
+    """
+
+    parameter: sp.Symbol
+    states: Mapping[sp.Symbol, sp.Expr]
+    control: sp.Symbol
+    value: tuple[sp.Expr, sp.Expr, sp.Expr]
+    sensitivity: Mapping[sp.Symbol, sp.Expr]
+    companions: tuple[sp.Symbol, ...]
+    totals: Mapping[sp.Symbol, float]
+    free_entropy: sp.Expr
+
+
+def explicit_curve(form: WorkingForm) -> ExplicitCurve:
+    """Solve the saddle point of a working form for its control, one unknown at a time.
+
+    Raises
+    ------
+    ValueError
+        If no order of the unknowns makes every equation linear in the next one.
+    """
+    gradient = {x: form.free_entropy.diff(x) for x in form.order_parameters}
+    for s in form.order_parameters:
+        if (solved := _solve_in_turn(gradient, s, form.control)) is not None:
+            break
+    else:
+        raise ValueError("the saddle point is not linear in one unknown after the other: there is no explicit curve")
+    control = solved.pop(form.control)
+    states, rates = dict(solved), {}
+    for order in (1, 2):
+        for x, expr in list(solved.items()):
+            rates[x, order] = sp.Symbol(x.name + "'" * order, real=True)
+            states[rates[x, order]] = expr.diff(s, order)
+    for x, expr in form.companions.items():
+        states |= {x: expr, sp.Symbol(x.name + "'", real=True): expr.diff(s)}
+
+    def along(expr: sp.Expr) -> sp.Expr:
+        total = expr.diff(s)
+        for x in solved:
+            total += expr.diff(x) * rates[x, 1] + expr.diff(rates[x, 1]) * rates[x, 2]
+        return total
+
+    slope = along(control)
+    free_entropy = form.free_entropy
+    unknowns = set(form.order_parameters) | set(form.companions) | {form.control}
+    for k, mean in enumerate(sorted(free_entropy.atoms(EvidenceMean, GaussianMean), key=str)):
+        if mean.free_symbols & unknowns == {s}:
+            name = sp.Symbol(f"I_{k}", real=True)
+            states[name] = mean
+            free_entropy = free_entropy.xreplace({mean: name})
+    return ExplicitCurve(
+        parameter=s, states=states, control=form.control, value=(control, slope, along(slope)),
+        sensitivity={x: control.diff(x) for x in solved}, companions=tuple(form.companions),
+        totals={x: float(total) for x, total in form.totals.items() if total.is_number},
+        free_entropy=free_entropy,
+    )
+
+
+def _solve_in_turn(gradient, s, control):
+    """Each unknown in terms of s (the control: of all of them), or None."""
+    order_parameters = set(gradient)
+    solved: dict[sp.Symbol, sp.Expr] = {}
+    equations = list(gradient.values())
+    while equations:
+        known = {s} | set(solved)
+        for equation in equations:
+            new = (equation.free_symbols & (order_parameters | {control})) - known
+            if len(new) != 1:
+                continue
+            (x,) = new
+            solution = solve_linear(equation, x)
+            if solution is None or (x != control and solution.free_symbols & (order_parameters - {s})):
+                continue
+            solved[x] = solution
+            equations.remove(equation)
+            break
+        else:
+            return None
+    return solved if control in solved else None
