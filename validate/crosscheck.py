@@ -1,0 +1,385 @@
+"""Theory against simulation: message passing on sampled instances, and the state evolution it should obey.
+
+Message passing does not find the equilibrium but the fixed point that state evolution reaches from the same
+start: that is the theory here.  Numbers are means over independent instances with their standard errors; an
+instance whose iteration did not converge is counted, not averaged in.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from ..equations.compile import compile_expressions
+from ..equations.functions import NUMPY
+from ..equations.iterate import state_evolution
+from ..equations.result import Status
+from ..theory.channels import Channel
+from ..theory.glm import GLM
+from ..theory.priors import Prior
+from .amp import INFORMED, NUDGE, STARTS, AmpRun, amp, needs_nudge
+from .teacher import Instance, generators, sample_instance, sample_output
+
+__all__ = ["amp_trajectories", "crosscheck", "trajectory"]
+
+TEST_ROWS = 100_000  #: fresh rows on which errors of the outputs are measured, an instance
+RESOLUTION = 1e-8  #: relative; what the runs themselves leave open, added to the standard error in z
+MEASURED = ("overlap", "mse", "generalisation_error", "gibbs_error", "bayes_vote_error")
+_W, _V = sp.symbols("omega V", real=True)
+_MODULES = [NUMPY, "numpy"]
+
+
+def crosscheck(
+    model: GLM,
+    *,
+    size: int = 2000,
+    sizes: Sequence[int] | None = None,
+    instances: int = 16,
+    rng: Any = 0,
+    start: str = "uninformative",
+    max_iterations: int = 500,
+    tolerance: float = 1e-5,
+    damping: float = 0.0,
+    progress: bool = False,
+    **controls: Any,
+) -> pd.DataFrame:
+    """Compare message passing on sampled instances with the theory.
+
+    Parameters
+    ----------
+    model : GLM
+    size : int
+        p, the number of components of the signal; n = round(alpha p).
+    sizes : sequence of int, optional
+        Several sizes instead of one, to see the trend.
+    instances : int
+        Independent instances a size, at least 2.
+    rng : int, numpy Generator or SeedSequence
+        Equal seeds give equal tables (up to the rounding of BLAS).
+    start : {"uninformative", "informative"}
+        Where overlap 0 is a fixed point, the uninformative start of algorithm and theory is a small overlap.
+    max_iterations : int
+        Message-passing iterations after which an instance counts as not converged.
+    tolerance : float
+        Root mean square change of the estimate, in units of the signal's, at which an instance has converged.
+    damping : float in [0, 1)
+    progress : bool
+        Show a bar on stderr.
+    **controls
+        alpha and the model's other controls.
+
+    Returns
+    -------
+    DataFrame
+        Columns quantity, theory (at n/p as sampled), simulated, standard_error, z, size, converged,
+        instances, status.  z counts what the runs leave open (1e-8 of the quantity's scale) beside the
+        standard error.  ``believed_mse`` is the variance that the algorithm computes without knowing the
+        signal.  Where the sign of the signal cannot be known, overlap and mse are taken up to it.  ``attrs``
+        holds settings, seeds and a summary.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or out of range.
+    """
+    _check_settings(model, instances, start, max_iterations, damping)
+    tolerance = _real("tolerance", tolerance, 0.0, 1.0, "1e-5 is a good one")
+    all_sizes = _sizes(size, sizes)
+    alpha, values = _split(model, controls)
+    rows: list[dict[str, Any]] = []
+    random = np.random.default_rng(rng)
+    with _bar(progress, len(all_sizes) * instances) as tick:
+        for p in all_sizes:
+            plan = _plan(model, p, alpha, values, start)
+            measure = _Measurement(plan.channel)
+            found: list[dict[str, float]] = []
+            settings = {"max_iterations": max_iterations, "tolerance": tolerance, "damping": damping}
+            for instance, run, stream in _runs(plan, p, instances, random, **settings):
+                if run.converged:
+                    found.append(measure(instance, run, stream))
+                tick()
+            rows += _compare(plan, p, found, instances)
+    table = pd.DataFrame(rows)
+    table.attrs.update(
+        _attrs(model, rng, random, start, values, alpha), sizes=list(all_sizes), instances=instances,
+        max_iterations=max_iterations, tolerance=tolerance, damping=damping, summary=_summary(table),
+    )
+    return table
+
+
+def amp_trajectories(
+    model: GLM,
+    *,
+    size: int = 2000,
+    instances: int = 16,
+    rng: Any = 0,
+    start: str = "uninformative",
+    iterations: int = 20,
+    quantity: str = "mse",
+    progress: bool = False,
+    **controls: Any,
+) -> pd.DataFrame:
+    """Compare message passing with state evolution, iteration by iteration.
+
+    Every instance counts, converged or not: state evolution says what happens in each step.  An instance that
+    has recovered its signal keeps its last value.
+
+    Parameters
+    ----------
+    model, size, instances, rng, start, progress, controls
+        As for `crosscheck`.
+    iterations : int
+    quantity : {"mse", "overlap"}
+
+    Returns
+    -------
+    DataFrame
+        Columns iteration, theory, simulated, standard_error, z; iteration 0 is the start (`amp` says which).
+    """
+    _check_settings(model, instances, start, iterations, 0.0, name="iterations")
+    if quantity not in ("mse", "overlap"):
+        raise ValueError(f"quantity = {quantity!r} is not known: give 'mse' or 'overlap'")
+    (p,) = _sizes(size, None)
+    alpha, values = _split(model, controls)
+    random = np.random.default_rng(rng)
+    plan = _plan(model, p, alpha, values, start)
+    theory = _padded(plan.trajectory["mse" if quantity == "mse" else "m"].to_numpy(float), iterations)
+    simulated = []
+    with _bar(progress, instances) as tick:
+        for _, run, _ in _runs(plan, p, instances, random, max_iterations=iterations, tolerance=0.0):
+            simulated.append(_padded(run.trajectory[quantity].to_numpy(float), iterations))
+            tick()
+    columns = np.array(simulated)
+    mean = columns.mean(axis=0)
+    error = columns.std(axis=0, ddof=1) / math.sqrt(instances)
+    table = pd.DataFrame({
+        "iteration": np.arange(iterations + 1), "theory": theory, "simulated": mean, "standard_error": error,
+        "z": _score(mean - theory, error, plan.scales["mse"]),
+    })
+    table.attrs.update(_attrs(model, rng, random, start, values, alpha), size=p, instances=instances,
+                       quantity=quantity)
+    return table
+
+
+trajectory = amp_trajectories  #: the name under which the command line asks for it
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """Theory at one size, and how to start message passing so that it applies."""
+
+    prior: Prior
+    channel: Channel
+    alpha: float
+    start: str
+    trajectory: pd.DataFrame
+    values: dict[str, float]
+    status: Status
+    scales: dict[str, float]
+
+
+def _plan(model: GLM, p: int, alpha: float, values: dict[str, Any], start: str) -> _Plan:
+    concrete = model.at({symbol: values[symbol.name] for symbol in model.free_symbols})
+    ratio = max(1, round(alpha * p)) / p  # theory at the ratio that is sampled
+    prior, channel = concrete.prior, concrete.channel
+    second = float(prior.second_moment)
+    # where overlap 0 is a fixed point, theory and algorithm start from an overlap visible at finite size
+    nudge = start == "uninformative" and needs_nudge(prior, channel)
+    overlap = NUDGE * second if nudge else (1 - INFORMED) * second if start == "informative" else None
+    with np.errstate(all="ignore"):  # what is not finite is cut off
+        evolution = state_evolution(concrete, start=start, overlap=overlap, alpha=ratio)
+    finite = np.isfinite(evolution.trajectory.to_numpy()).all(axis=1)
+    steps = evolution.trajectory.iloc[np.flatnonzero(finite)]
+    outputs = float(sp.lambdify((), channel.output_second_moment(prior.second_moment), modules=_MODULES)())
+    scales = {"overlap": second, "mse": second, "believed_mse": second, "generalisation_error": outputs}
+    return _Plan(prior=prior, channel=channel, alpha=ratio, start=start, trajectory=steps,
+                 values=_observables(concrete, steps.iloc[-1]), status=evolution.status, scales=scales)
+
+
+def _observables(model: GLM, end: pd.Series) -> dict[str, float]:
+    """What is measured, where state evolution ended."""
+    second = float(model.prior.second_moment)
+    (companion,) = model.working_form.companions
+    variance = model.working_form.order_parameters[0]
+    # perfect recovery as a limit: the averages are taken beside it, the difference is below rounding
+    state = {variance: max(float(end["mse"]), 1e-25 * second), companion: float(end["m"])}
+    names = [name for name in MEASURED if name in model.observables]
+    compiled, constants = compile_expressions([model.observables[name] for name in names])
+    found = compiled(state | constants, tolerance=1e-11, scales=[1.0] * len(names)).values[:, 0]
+    reached = {"overlap": float(end["m"]), "mse": float(end["mse"]), "believed_mse": float(end["mse"])}
+    return dict(zip(names, map(float, found), strict=True)) | reached
+
+
+def _runs(
+    plan: _Plan, p: int, instances: int, random: np.random.Generator, **settings: Any
+) -> Iterable[tuple[Instance, AmpRun, np.random.Generator]]:
+    for stream in generators(random, instances):
+        instance = sample_instance(plan.prior, plan.channel, plan.alpha, p, stream)
+        run = amp(plan.prior, plan.channel, instance, start=plan.start, rng=stream, **settings)
+        yield instance, run, stream
+
+
+class _Measurement:
+    """What is measured on an instance that converged; names as among the model's observables."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        prediction = channel.mean_output(_W, _V + channel.input_noise)
+        self._predict = sp.lambdify((_W, _V), prediction, modules=_MODULES, cse=True)
+        self._sign = type(channel).__name__ == "Sign" and channel.noise == 0 and channel.input_noise == 0
+
+    def __call__(self, instance: Instance, run: AmpRun, stream: np.random.Generator) -> dict[str, float]:
+        found = {"overlap": run.overlap, "mse": run.mse, "believed_mse": run.variance}
+        field, known = self._fresh_rows(instance, run, stream)
+        output = sample_output(self._channel, field, stream)
+        with np.errstate(all="ignore"):
+            error = output - self._predict(known, run.variance)
+        found["generalisation_error"] = float(error @ error) / error.size
+        if self._sign:
+            guess = known + math.sqrt(run.variance) * stream.standard_normal(known.size)
+            found["gibbs_error"] = float(np.mean(np.sign(guess) != output))
+            found["bayes_vote_error"] = float(np.mean(np.sign(known) != output))
+        return found
+
+    @staticmethod
+    def _fresh_rows(
+        instance: Instance, run: AmpRun, stream: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """a.x and a.xhat for fresh rows a ~ N(0, 1/p): exactly two correlated Gaussians, drawn as such."""
+        x, estimate = instance.signal, run.estimate
+        p = x.size
+        norm = math.sqrt(float(x @ x) / p)
+        along = float(x @ estimate) / p / norm
+        across = estimate - (along / norm) * x
+        first, second = stream.standard_normal((2, TEST_ROWS))
+        return norm * first, along * first + math.sqrt(float(across @ across) / p) * second
+
+
+def _compare(plan: _Plan, p: int, found: list[dict[str, float]], instances: int) -> list[dict[str, Any]]:
+    names = list(found[0]) if found else ["overlap", "mse"]
+    rows = []
+    for name in names:
+        theory = plan.values.get(name, math.nan)
+        values = np.array([one[name] for one in found])
+        mean = float(values.mean()) if values.size else math.nan
+        error = float(values.std(ddof=1)) / math.sqrt(values.size) if values.size > 1 else math.nan
+        good = len(found) > 1 and plan.status.good
+        rows.append({
+            "quantity": name, "theory": theory, "simulated": mean, "standard_error": error,
+            "z": float(_score(mean - theory, error, plan.scales.get(name, 1.0))), "size": p,
+            "converged": len(found), "instances": instances,
+            "status": Status.CONVERGED if good else Status.NOT_CONVERGED,
+        })
+    return rows
+
+
+def _score(difference: Any, error: Any, scale: float) -> Any:
+    return difference / np.hypot(error, RESOLUTION * scale)
+
+
+def _padded(values: np.ndarray, iterations: int) -> np.ndarray:
+    return values[np.minimum(np.arange(iterations + 1), len(values) - 1)]
+
+
+def _summary(table: pd.DataFrame) -> str:
+    parts = []
+    for size, rows in table.groupby("size", sort=False):
+        kept, run = int(rows["converged"].iloc[0]), int(rows["instances"].iloc[0])
+        lost = f" ({run - kept} not averaged in)" if kept < run else ""
+        parts.append(f"{kept} of {run} instances converged at size {size}{lost}")
+    return "; ".join(parts)
+
+
+def _attrs(
+    model: GLM, rng: Any, random: np.random.Generator, start: str, values: dict[str, Any], alpha: float
+) -> dict[str, Any]:
+    sequence = random.bit_generator.seed_seq
+    entropy = getattr(sequence, "entropy", None)
+    return {"model": str(model), "controls": {"alpha": alpha, **{k: float(v) for k, v in values.items()}},
+            "start": start, "seed": rng if isinstance(rng, int) else str(entropy), "entropy": str(entropy),
+            "spawn_key": [int(key) for key in getattr(sequence, "spawn_key", ())]}
+
+
+class _bar:
+    """A progress bar, or nothing; tqdm is imported only if it shows."""
+
+    def __init__(self, show: bool, total: int) -> None:
+        self._show, self._total = show, total
+
+    def __enter__(self) -> Callable[[], Any]:
+        if not self._show:
+            return lambda: None
+        from tqdm import tqdm
+
+        self._tqdm = tqdm(total=self._total, desc="instances", unit="")
+        return self._tqdm.update
+
+    def __exit__(self, *reason: object) -> None:
+        if self._show:
+            self._tqdm.close()
+
+
+def _check_settings(
+    model: Any, instances: Any, start: Any, max_iterations: Any, damping: Any, name: str = "max_iterations"
+) -> None:
+    if not isinstance(model, GLM):
+        raise TypeError(f"model = {model!r} is a {type(model).__name__}: give a GLM(prior, channel)")
+    try:
+        _ = model.prior.components
+    except NotImplementedError:
+        raise ValueError(
+            f"prior = {model.prior!r} is not a mixture of Gaussians, the only laws that are sampled here: "
+            "give a GaussianMixture close to it"
+        ) from None
+    _whole("instances", instances, 2, "a standard error needs two")
+    _whole(name, max_iterations, 1, "")
+    if start not in STARTS:
+        raise ValueError(f"start = {start!r} is not known: give one of {', '.join(map(repr, STARTS))}")
+    _real("damping", damping, 0.0, 1.0, "0 is the algorithm that state evolution describes")
+
+
+def _sizes(size: Any, sizes: Any) -> tuple[int, ...]:
+    if sizes is None:
+        return (_whole("size", size, 10, "2000 is a good one"),)
+    if isinstance(sizes, (str, numbers.Number)) or not isinstance(sizes, Iterable):
+        raise TypeError(f"sizes = {sizes!r} is not a sequence: give several sizes, or one as size=...")
+    checked = tuple(_whole(f"sizes[{k}]", one, 10, "2000 is a good one") for k, one in enumerate(sizes))
+    if not checked:
+        raise ValueError("sizes is empty: give at least one")
+    return checked
+
+
+def _whole(name: str, value: Any, low: int, cure: str) -> int:
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} = {value!r} is not a whole number: give one of at least {low}")
+    if value < low:
+        raise ValueError(f"{name} = {value} is too small: give at least {low}{'; ' + cure if cure else ''}")
+    return int(value)
+
+
+def _real(name: str, value: Any, low: float, high: float, cure: str) -> float:
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name} = {value!r} is not a number: give one in [{low:g}, {high:g}); {cure}")
+    if not low <= float(value) < high:
+        raise ValueError(f"{name} = {value} is outside [{low:g}, {high:g}): {cure}")
+    return float(value)
+
+
+def _split(model: GLM, controls: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    """Check the controls; return alpha and the others."""
+    checked = {symbol.name: value for symbol, value in model.check_controls(controls).items()}
+    alpha = checked.pop("alpha")
+    try:
+        number = float(alpha)
+    except (TypeError, ValueError):
+        raise TypeError(f"alpha = {alpha!r} is not a number: give n/p, a positive one") from None
+    if not (math.isfinite(number) and number > 0) or isinstance(alpha, (bool, str)):
+        raise ValueError(f"alpha = {alpha} is not a finite positive number: give n/p > 0")
+    return number, checked
