@@ -1,0 +1,139 @@
+"""From one replica-symmetric free entropy to fixed points, thresholds and phase diagrams.
+
+>>> import spinodal as sp
+>>> model = sp.GLM(sp.Rademacher(), sp.Sign())
+>>> table = sp.thresholds(model, along="alpha", between=(0.5, 2.0))  # doctest: +SKIP
+
+The names below are handed on from the rooms ``theory``, ``equations``, ``phase_diagrams`` and ``validate``,
+each loaded when it is first used: ``import spinodal`` alone loads no SymPy, numba or matplotlib.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .equations.fixed_points import equilibrium, fixed_points
+    from .equations.iterate import state_evolution
+    from .equations.result import FixedPoint, Status
+    from .phase_diagrams.branches import branches
+    from .phase_diagrams.figures import plot_branches, plot_landscape
+    from .phase_diagrams.thresholds import thresholds
+    from .theory.catalogue import catalogue
+    from .theory.channels import (
+        Abs,
+        Door,
+        HardTanh,
+        LeakyReLU,
+        Linear,
+        PiecewiseLinear,
+        Probit,
+        ReLU,
+        Sign,
+    )
+    from .theory.glm import GLM
+    from .theory.means import GaussianMean
+    from .theory.model import Model
+    from .theory.priors import (
+        Bernoulli,
+        Discrete,
+        GaussBernoulli,
+        Gaussian,
+        GaussianMixture,
+        Laplace,
+        Rademacher,
+        SciPyPrior,
+        SparseRademacher,
+    )
+    from .validate.crosscheck import crosscheck
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GLM",
+    "Abs",
+    "Bernoulli",
+    "Discrete",
+    "Door",
+    "FixedPoint",
+    "GaussBernoulli",
+    "Gaussian",
+    "GaussianMean",
+    "GaussianMixture",
+    "HardTanh",
+    "Laplace",
+    "LeakyReLU",
+    "Linear",
+    "Model",
+    "PiecewiseLinear",
+    "Probit",
+    "Rademacher",
+    "ReLU",
+    "SciPyPrior",
+    "Sign",
+    "SparseRademacher",
+    "Status",
+    "__version__",
+    "branches",
+    "catalogue",
+    "crosscheck",
+    "equilibrium",
+    "fixed_points",
+    "plot_branches",
+    "plot_landscape",
+    "state_evolution",
+    "thresholds",
+]
+
+# Where each public name lives; tests/test_packaging.py compares this with the imports and with __all__ above.
+_HOME = {
+    "Bernoulli": "theory.priors",
+    "Discrete": "theory.priors",
+    "GaussBernoulli": "theory.priors",
+    "Gaussian": "theory.priors",
+    "GaussianMixture": "theory.priors",
+    "Laplace": "theory.priors",
+    "Rademacher": "theory.priors",
+    "SciPyPrior": "theory.priors",
+    "SparseRademacher": "theory.priors",
+    "Abs": "theory.channels",
+    "Door": "theory.channels",
+    "HardTanh": "theory.channels",
+    "LeakyReLU": "theory.channels",
+    "Linear": "theory.channels",
+    "PiecewiseLinear": "theory.channels",
+    "Probit": "theory.channels",
+    "ReLU": "theory.channels",
+    "Sign": "theory.channels",
+    "GLM": "theory.glm",
+    "Model": "theory.model",
+    "GaussianMean": "theory.means",
+    "catalogue": "theory.catalogue",
+    "FixedPoint": "equations.result",
+    "Status": "equations.result",
+    "equilibrium": "equations.fixed_points",
+    "fixed_points": "equations.fixed_points",
+    "state_evolution": "equations.iterate",
+    "thresholds": "phase_diagrams.thresholds",
+    "branches": "phase_diagrams.branches",
+    "plot_branches": "phase_diagrams.figures",
+    "plot_landscape": "phase_diagrams.figures",
+    "crosscheck": "validate.crosscheck",
+}
+
+# The rooms are reachable as attributes too (sp.theory), without an import statement.
+_ROOMS = ("theory", "equations", "phase_diagrams", "validate")
+
+
+def __getattr__(name: str) -> Any:
+    """Load the room that holds ``name`` (PEP 562)."""
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value  # found directly from now on
+        return value
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_ROOMS, *(name for name in globals() if name.startswith("__"))})

@@ -1,0 +1,394 @@
+"""The command line: ``spinodal VERB SYSTEM ...``, the verbs of the package on systems of the catalogue.
+
+Exit codes: 0, all is well; 1, computed, but the status of some number is not good; 2, misuse (one line on
+standard error says what to change); 3, a fault of the program; 130, interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import linecache
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .theory.catalogue import Entry
+
+GOOD, STATUS_NOT_GOOD, MISUSE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
+
+_SYSTEM = 'a name of `spinodal list`, or a model such as "GLM(GaussBernoulli(0.3), Abs())"'
+_FORMATS = ("table", "json", "csv", "latex")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    kept: list[str] = []  # what an interruption leaves behind
+    try:
+        options = _parse(arguments)
+        code = options.run(options, kept)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, `spinodal list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return GOOD
+    except KeyboardInterrupt:
+        _complain("interrupted; " + (f"kept are {', '.join(kept)}" if kept else "nothing had been written"))
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get("SPINODAL_TRACEBACK"):
+            raise
+        if isinstance(error, OSError) or (isinstance(error, (ValueError, TypeError)) and _is_refusal(error)):
+            _complain(str(error))
+            return MISUSE
+        _complain(
+            f"a fault of the program, {type(error).__name__}: {error} (SPINODAL_TRACEBACK=1 shows where)"
+        )
+        return FAULT
+    return code
+
+
+def _complain(message: str) -> None:
+    print("spinodal:", " ".join(message.split()), file=sys.stderr)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """True if the package itself raised the error: others are faults, not misuse."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return True
+    file = trace.tb_frame.f_code.co_filename
+    line = linecache.getline(file, trace.tb_lineno).lstrip()
+    return Path(file).is_relative_to(Path(__file__).parent) and (not line or line.startswith("raise"))
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="spinodal",
+        description="From one replica-symmetric free entropy to fixed points, thresholds and a cross-check.",
+        epilog="exit codes: 0 good, 1 computed but a status is not good, 2 misuse, 3 fault, 130 interrupted",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"spinodal {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    def verb(name: str, run: Any, about: str, *, system: bool = True, export: bool = True) -> _Parser:
+        made: _Parser = verbs.add_parser(name, help=about, description=about, allow_abbrev=False)
+        made.set_defaults(run=run)
+        if system:
+            made.add_argument("system", metavar="SYSTEM", help=_SYSTEM)
+        if export:
+            made.add_argument(
+                "--format", choices=_FORMATS, default="table", help="of what is written (table)"
+            )
+            made.add_argument("--output", metavar="FILE", type=Path, help="write there instead of printing")
+        return made
+
+    def controls(made: _Parser) -> None:
+        made.add_argument(
+            "--set", metavar="NAME=VALUE", action="append", default=[], help="the value of a control"
+        )
+
+    verb("list", _list, "the catalogue: named systems, their controls and references", system=False)
+    verb("equations", _equations, "free entropy, saddle point, what is measured, and in which units")
+    solve = verb("solve", _solve, "all fixed points, stable or not, highest free entropy first")
+    thresholds = verb("thresholds", _thresholds, "the transitions along a control, with error estimates")
+    thresholds.add_argument("--along", metavar="NAME", help="the control that is varied (alpha)")
+    thresholds.add_argument("--between", nargs=2, metavar=("LO", "HI"), help="the range of it to search")
+    validate = verb("validate", _validate, "simulations of finite size against theory")
+    validate.add_argument("--size", metavar="P", default="2000", help="components of the signal (2000)")
+    validate.add_argument("--instances", metavar="N", default="16", help="independent instances (16)")
+    validate.add_argument("--seed", metavar="N", default="0", help="of the random numbers (0)")
+    validate.add_argument("--trajectory", action="store_true", help="the algorithm step by step")
+    for made in (solve, thresholds, validate):
+        controls(made)
+    for made in (solve, thresholds):
+        made.add_argument("--digits", metavar="N", help="go on to N digits with mpmath (slow)")
+    solve.add_argument("--tolerance", metavar="X", default="1e-12", help="of the averages, relative (1e-12)")
+    demo = verb("demo", _demo, "thresholds of the whole catalogue, and figures", system=False, export=False)
+    demo.add_argument(
+        "--output", metavar="FOLDER", type=Path, default=Path("out"), help="where to write (out)"
+    )
+
+    known = list(verbs.choices)
+    first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if first is not None and first not in known:
+        near = difflib.get_close_matches(first, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        raise ValueError(f"there is no verb {first!r}; {hint}")
+    return parser.parse_args(arguments)
+
+
+def _list(options: argparse.Namespace, kept: list[str]) -> int:
+    _writable(options.output)
+    import pandas as pd
+
+    from .theory.catalogue import catalogue
+
+    entries = catalogue().values()
+    sources = list(dict.fromkeys(source for entry in entries for source in entry.sources))
+    rows = [
+        {
+            "name": entry.name,
+            "controls": ", ".join(
+                f"{name}={entry.defaults.get(name, '')}".rstrip("=") for name in entry.controls
+            ),
+            "along": entry.along,
+            "from": entry.between[0] if entry.between else None,
+            "to": entry.between[1] if entry.between else None,
+            "references": " ".join(f"[{1 + sources.index(source)}]" for source in entry.sources),
+            "title": entry.title,
+        }
+        for entry in entries
+    ]
+    table = pd.DataFrame(rows)
+    table.attrs["references"] = {f"[{k}]": source for k, source in enumerate(sources, start=1)}
+    notes = ["controls: name=default; thresholds are looked for along one of them, from ... to ..."]
+    notes += [f"{mark} {source}" for mark, source in table.attrs["references"].items()]
+    _write(options, table, notes, kept=kept)
+    return GOOD
+
+
+def _equations(options: argparse.Namespace, kept: list[str]) -> int:
+    _writable(options.output)
+    import dataclasses
+
+    import pandas as pd
+
+    from .theory.exposition import as_latex, as_text, exposition
+    from .theory.parse import resolve
+
+    entry = resolve(options.system)
+    lines = exposition(entry.model, entry.sources)
+    table = pd.DataFrame([dataclasses.asdict(line) for line in lines])
+    table.attrs.update(system=entry.name, title=entry.title, model=str(entry.model))
+    if options.format in ("json", "csv"):
+        _write(options, table, kept=kept)
+        return GOOD
+    if options.format == "latex":
+        said = f"% {entry.name}: {entry.title}\n% {entry.model}\n\n{as_latex(lines)}"
+    else:
+        said = f"{entry.name}: {entry.title}\n{entry.model}\n\n{as_text(lines)}"
+    _put(options, said, kept)
+    return GOOD
+
+
+def _solve(options: argparse.Namespace, kept: list[str]) -> int:
+    _writable(options.output)
+    from .theory.parse import parse_number
+
+    digits = _digits(options)
+    tolerance = float(parse_number("tolerance", options.tolerance))
+    entry, given = _system(options, exact=digits is not None)
+    settings = entry.settings(given, exact=digits is not None)
+    import pandas as pd
+
+    from .equations.fixed_points import fixed_points
+
+    points = fixed_points(entry.model, tolerance=tolerance, digits=digits, **settings)
+    rows = [
+        {
+            **point.order_parameters,
+            "free_entropy": point.free_entropy,
+            **{
+                name: value for name, value in point.observables.items() if name not in point.order_parameters
+            },
+            "stable": point.stable,
+            **{f"eigenvalue_{k}": value for k, value in enumerate(point.eigenvalues, start=1)},
+            "residual": point.residual,
+            "error": point.error,
+            "status": point.status,
+        }
+        for point in points
+    ]
+    table = pd.DataFrame(rows)
+    table.attrs.update(_origin(entry, settings))
+    notes = ["fixed points, stable or not, highest free entropy first; error: of overlap and free entropy"]
+    _write(options, table, notes, digits=digits or 12, transposed=True, kept=kept)
+    return _judge(point.status for point in points)
+
+
+def _thresholds(options: argparse.Namespace, kept: list[str]) -> int:
+    _writable(options.output)
+    digits = _digits(options)
+    entry, given = _system(options, exact=digits is not None)
+    along = options.along or entry.along
+    settings = entry.settings(given, along, exact=digits is not None)
+    between = _between(options.between, entry, along, exact=digits is not None)
+    from .phase_diagrams.thresholds import thresholds
+
+    bar = sys.stderr.isatty()
+    table = thresholds(entry.model, along=along, between=between, digits=digits, progress=bar, **settings)
+    table.attrs.update(_origin(entry, settings), along=along, between=[float(end) for end in between])
+    notes = [table.attrs["summary"]] if table.attrs.get("summary") else []
+    _write(options, table, notes, digits=digits or 12, kept=kept)
+    if table.empty and options.format == "csv":  # which has no place for a sentence
+        _complain(table.attrs["summary"])
+    return _judge(table["status"])
+
+
+def _validate(options: argparse.Namespace, kept: list[str]) -> int:
+    _writable(options.output)
+    from .theory.parse import parse_whole
+
+    size, instances = parse_whole("size", options.size, 2), parse_whole("instances", options.instances, 2)
+    seed = parse_whole("seed", options.seed, 0)
+    entry, given = _system(options)
+    settings = entry.settings(given)
+    from .validate import crosscheck as room
+
+    check: Any = room.trajectory if options.trajectory else room.crosscheck
+    bar = sys.stderr.isatty()
+    table = check(entry.model, size=size, instances=instances, rng=seed, progress=bar, **settings)
+    table.attrs.update(_origin(entry, settings), size=size, instances=instances, seed=seed)
+    notes = [table.attrs["summary"]] if table.attrs.get("summary") else []
+    notes.append("z: the difference of simulation and theory in standard errors")
+    _write(options, table, notes, kept=kept)
+    return _judge(table["status"]) if "status" in table else GOOD
+
+
+def _demo(options: argparse.Namespace, kept: list[str]) -> int:
+    folder: Path = options.output
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"output = {folder} is not a folder: name another")
+    folder.mkdir(parents=True, exist_ok=True)
+    from .phase_diagrams.demo import demo
+    from .theory.catalogue import catalogue
+
+    statuses: list[Any] = []
+    for path, said, found in demo(catalogue().values(), folder):
+        kept[:] = [f"the finished tables and figures in {folder}"]
+        statuses += found
+        print(f"{path}  {said}", flush=True)
+    return _judge(statuses)
+
+
+def _system(options: argparse.Namespace, exact: bool = False) -> tuple[Entry, dict[str, Any]]:
+    """Return the system that is named and the values that are set."""
+    from .theory.parse import parse_settings, resolve
+
+    return resolve(options.system, exact=exact), parse_settings(options.set, exact=exact)
+
+
+def _between(said: Sequence[str] | None, entry: Entry, along: str, exact: bool) -> tuple[Any, Any]:
+    """Return the range to search."""
+    from .theory.parse import parse_number
+
+    if said is None:
+        if entry.between is None or along != entry.along:
+            raise ValueError(
+                f"between is not given: say where to look for transitions, --between LO HI of {along}"
+            )
+        return entry.between
+    low, high = (parse_number("between", end, exact=exact) for end in said)
+    if not low < high:
+        raise ValueError(
+            f"between = {said[0]} {said[1]}: the lower end must come first and differ from the upper"
+        )
+    return low, high
+
+
+def _digits(options: argparse.Namespace) -> int | None:
+    from .theory.parse import parse_whole
+
+    return None if options.digits is None else parse_whole("digits", options.digits, 16, 1000)
+
+
+def _origin(entry: Entry, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What every table says of itself."""
+    from .theory.exposition import units
+    from .theory.parameters import symbol
+
+    model = entry.model.at({symbol(name): value for name, value in settings.items()})
+    return {
+        "system": entry.name,
+        "model": str(entry.model),
+        "controls": {name: float(value) for name, value in settings.items()},
+        "units": units(model),
+        "references": list(entry.sources),
+    }
+
+
+def _writable(output: Path | None) -> None:
+    """Refuse a file that cannot be written, before anything is computed."""
+    if output is None:
+        return
+    if output.is_dir():
+        raise ValueError(f"output = {output} is a folder: name a file in it")
+    folder = output.parent
+    if not folder.is_dir():
+        raise ValueError(f"output = {output}: there is no folder {folder}; make it, or name another file")
+    if not os.access(output if output.exists() else folder, os.W_OK):
+        raise ValueError(f"output = {output} may not be written: name another file")
+
+
+def _write(options: argparse.Namespace, table: pd.DataFrame, notes: Iterable[str] = (), *, kept: list[str],
+           digits: int = 12, transposed: bool = False) -> None:
+    """Write a table in the format asked for; the eye also gets the notes, the units and the references."""
+    from .phase_diagrams.tables import to_csv, to_json, to_latex, to_text
+
+    said = [*notes, *_said(table.attrs)]
+    if options.format == "json":
+        text = to_json(table)
+    elif options.format == "csv":
+        text = to_csv(table)
+    elif options.format == "latex":
+        text = "".join(f"% {line}\n" for line in said) + to_latex(table, digits=digits)
+    else:
+        text = to_text(table, digits=digits, transposed=transposed) if len(table) else ""
+        text += "\n" * bool(text and said) + "".join(f"{line}\n" for line in said)
+    _put(options, text, kept)
+
+
+def _said(attrs: Mapping[Any, Any]) -> list[str]:
+    """Units, controls, the advice of statuses and references, as lines."""
+    lines = [f"{name}: {text}" for name, text in attrs.get("units", {}).items()]
+    if attrs.get("controls"):
+        lines.append("at " + ", ".join(f"{name} = {value:g}" for name, value in attrs["controls"].items()))
+    if "model" in attrs:
+        lines.append(f"model: {attrs['model']}")
+    if isinstance(attrs.get("references"), list):
+        lines += [f"[{k}] {reference}" for k, reference in enumerate(attrs["references"], start=1)]
+    return lines
+
+
+def _put(options: argparse.Namespace, text: str, kept: list[str]) -> None:
+    if options.output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        options.output.write_text(text, encoding="utf-8")
+    except OSError as error:  # not lost for that
+        sys.stdout.write(text)
+        raise ValueError(f"output = {options.output}: {error.strerror}; printed instead") from None
+    kept.append(str(options.output))
+
+
+def _judge(statuses: Iterable[Any]) -> int:
+    """Return the exit code, after saying what the statuses that are not good advise."""
+    from .equations.result import Status
+
+    bad = {status for status in map(Status, statuses) if not status.good}
+    for status in sorted(bad, key=str):
+        _complain(f"{status}: {status.advice}")
+    return STATUS_NOT_GOOD if bad else GOOD
+
+
+if __name__ == "__main__":
+    sys.exit(main())

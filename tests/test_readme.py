@@ -1,0 +1,113 @@
+"""The README and the other documents: their code runs, their commands exist, their numbers and links are true."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import spinodal as sp
+from spinodal.__main__ import _parse, main
+from spinodal.theory.parse import resolve
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = DOCUMENTS[0].read_text(encoding="utf-8")
+
+
+def blocks(path, language):
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def commands():
+    for path in DOCUMENTS:
+        for block in blocks(path, "console"):
+            lines = block.splitlines()
+            for line in [line for line in lines if line.startswith("$ ")] or lines:
+                words = shlex.split(line.removeprefix("$ "), comments=True)
+                if words[:1] == ["spinodal"]:
+                    yield words[1:]
+
+
+CODE = [(path, block) for path in DOCUMENTS for block in blocks(path, "python")]
+
+
+@pytest.mark.parametrize(("path", "block"), CODE, ids=[path.name for path, _ in CODE])
+def test_code_runs(path, block, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "document"}
+    exec(compile(block, str(path), "exec"), names)
+    if path.name == "README.md":
+        printed = capsys.readouterr().out
+        assert "1.244684" in printed
+        assert "1.492632" in printed
+        assert (tmp_path / "binary-perceptron.svg").stat().st_size > 5000
+    if "Ternary" in names:
+        prior = names["Ternary"](0.4)
+        assert (prior.first_moment, float(prior.second_moment)) == (0, pytest.approx(0.8))
+    if "DeadZone" in names:  # perfect recovery dominates from 1/P(y is continuous) on
+        (value,) = names["table"].query("kind == 'first_order'")["value"]
+        assert value == pytest.approx(1 / 0.31731050786291415, rel=1e-10)
+
+
+def test_readme_has_code_of_eight_lines_at_most():
+    (block,) = blocks(ROOT / "README.md", "python")
+    assert len([line for line in block.splitlines() if line.strip()]) <= 8
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_commands_parse_and_name_known_systems(words):
+    options = _parse(words)
+    if hasattr(options, "system"):
+        entry = resolve(options.system)
+        given = dict(text.split("=") for text in getattr(options, "set", []))
+        assert set(given) <= set(entry.controls)
+
+
+def test_every_verb_is_shown():
+    shown = {words[0] for words in commands()}
+    assert shown == {"list", "equations", "solve", "thresholds", "validate", "demo"}
+
+
+def test_the_table_is_what_the_program_prints(capsys):
+    block = next(text for text in blocks(ROOT / "README.md", "console") if text.startswith("$ spinodal"))
+    command, *shown = block.splitlines()
+    assert main(shlex.split(command.removeprefix("$ "))[1:]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    error = re.compile(r"\d\.\de-\d\d")  # of rounding: differs from one machine to the next
+    for ours, theirs in zip(shown, printed, strict=False):
+        assert error.sub("e", ours) == error.sub("e", theirs)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_and_figures_exist(path):
+    prose = re.sub(r"`[^`\n]*`", "", path.read_text(encoding="utf-8"))
+    targets = re.findall(r"\]\(([^)#]+)\)", prose)
+    assert all((path.parent / target).exists() for target in targets if "://" not in target)
+
+
+def test_figures_are_small():
+    figures = sorted((ROOT / "docs" / "figures").iterdir())
+    assert figures
+    assert all(figure.stat().st_size < 200_000 for figure in figures)
+
+
+def test_make_targets_exist():
+    made = re.findall(r"^make (\w+)", "\n".join(blocks(ROOT / "README.md", "console")), re.MULTILINE)
+    rules = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert made == ["demo", "test"]
+    assert all(re.search(rf"^{target}:", rules, re.MULTILINE) for target in made)
+
+
+def test_statuses_and_kinds_are_all_explained():
+    concepts = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+    for status in sp.Status:
+        assert f"`{status}`" in concepts
+    for word in ("continuous", "spinodal", "first_order", "uninformative", "informative", "equilibrium"):
+        assert f"`{word}`" in concepts
+
+
+def test_observables_are_all_explained():
+    concepts = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+    for name in sp.GLM(sp.Rademacher(), sp.Sign()).observables:
+        assert name == "overlap" or f"`{name}`" in concepts

@@ -1,0 +1,228 @@
+"""Bad input is refused at once, by the name of the parameter, its value and the cure."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import spinodal as sp
+
+MODEL = sp.GLM(sp.Rademacher(), sp.Sign())
+OPEN = sp.GLM(sp.GaussBernoulli(sympy.Symbol("rho")), sp.Linear(noise=sympy.Symbol("noise")))
+BAD_NUMBERS = [math.nan, math.inf, -math.inf]
+NOT_NUMBERS = ["0.3", None, [0.3], 1j, True, object()]
+
+nonpositive = st.one_of(st.floats(max_value=0, allow_nan=False, allow_infinity=False), st.sampled_from(BAD_NUMBERS))
+negative = st.one_of(st.floats(max_value=-1e-300, allow_nan=False, allow_infinity=False), st.sampled_from(BAD_NUMBERS))
+not_a_probability = st.one_of(nonpositive, st.floats(min_value=1 + 1e-12, allow_nan=False, allow_infinity=False))
+anything_bad = st.sampled_from(BAD_NUMBERS)
+
+
+def refused(name, make, value):
+    with pytest.raises(ValueError, match=name) as caught:
+        make(value)
+    text = str(caught.value)
+    if math.isfinite(value):
+        said = [float(x) for x in re.findall(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?", text)]
+        assert any(x == value or (value and abs(x / value - 1) < 1e-5) or abs(value) > 1e308 for x in said), text
+    else:
+        assert re.search("nan|inf|oo", text), text
+    assert ":" in text  # what is wrong: what to do
+
+
+PARAMETERS = [
+    ("variance", lambda x: sp.Gaussian(variance=x), nonpositive),
+    ("mean", lambda x: sp.Gaussian(x), anything_bad),
+    ("rho", lambda x: sp.GaussBernoulli(x), not_a_probability),
+    ("variance", lambda x: sp.GaussBernoulli(0.5, variance=x), nonpositive),
+    ("rho", lambda x: sp.SparseRademacher(x), not_a_probability),
+    ("amplitude", lambda x: sp.SparseRademacher(0.5, amplitude=x), nonpositive),
+    ("rho", lambda x: sp.Bernoulli(x), not_a_probability),
+    ("variances", lambda x: sp.GaussianMixture([0.5, 0.5], means=[1, 2], variances=[1, x]), negative),
+    ("weights", lambda x: sp.GaussianMixture([0.5, x], means=[1, 2], variances=[1, 1]), negative),
+    ("means", lambda x: sp.GaussianMixture([0.5, 0.5], means=[1, x], variances=[1, 1]), anything_bad),
+    ("values", lambda x: sp.Discrete([1, x], [0.5, 0.5]), anything_bad),
+    ("probabilities", lambda x: sp.Discrete([1, 2], [0.5, x]), negative),
+    *[("noise", lambda x, c=c: c(noise=x), negative) for c in (sp.Linear, sp.Sign, sp.Abs, sp.ReLU, sp.HardTanh)],
+    *[("input_noise", lambda x, c=c: c(input_noise=x), negative) for c in (sp.Linear, sp.Sign, sp.Abs, sp.ReLU)],
+    ("noise", lambda x: sp.Probit(x), negative),
+    ("slope", lambda x: sp.LeakyReLU(x), anything_bad),
+    ("width", lambda x: sp.Door(x), nonpositive),
+    ("breaks", lambda x: sp.PiecewiseLinear([x], slopes=[0, 1], intercepts=[0, 0]), anything_bad),
+    ("slopes", lambda x: sp.PiecewiseLinear([0], slopes=[0, x], intercepts=[0, 0]), anything_bad),
+    ("intercepts", lambda x: sp.PiecewiseLinear([0], slopes=[0, 1], intercepts=[0, x]), anything_bad),
+    ("alpha", lambda x: sp.fixed_points(MODEL, alpha=x), nonpositive),
+    ("alpha", lambda x: sp.equilibrium(MODEL, alpha=x), nonpositive),
+    ("alpha", lambda x: sp.state_evolution(MODEL, alpha=x), nonpositive),
+    ("rho", lambda x: sp.fixed_points(OPEN, alpha=1.0, rho=x, noise=0.1), not_a_probability),
+    ("noise", lambda x: sp.fixed_points(OPEN, alpha=1.0, rho=0.5, noise=x), negative),
+    ("noise", lambda x: sp.thresholds(OPEN, between=(0.1, 1), rho=0.5, noise=x), negative),
+    ("alpha", lambda x: sp.thresholds(OPEN, along="rho", between=(0.1, 1), alpha=x, noise=0.1), nonpositive),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "bad"), PARAMETERS, ids=[f"{p[0]}-{k}" for k, p in enumerate(PARAMETERS)])
+def test_values_out_of_range(name, make, bad):
+    @given(bad)
+    @settings(deadline=None, max_examples=15, database=None)
+    def check(value):
+        refused(name, make, value)
+
+    check()
+
+
+@pytest.mark.parametrize("value", NOT_NUMBERS, ids=["text", "none", "list", "complex", "bool", "object"])
+@pytest.mark.parametrize(("name", "make"), [(p[0], p[1]) for p in PARAMETERS],
+                         ids=[f"{p[0]}-{k}" for k, p in enumerate(PARAMETERS)])
+def test_what_is_no_number(name, make, value):
+    if value == [0.3]:
+        return  # arrays are controls of fixed_points
+    with pytest.raises((TypeError, ValueError), match=name):
+        make(value)
+
+
+def test_text_is_never_evaluated(tmp_path):
+    target = tmp_path / "made"
+    code = f"__import__('pathlib').Path({str(target)!r}).touch() or 0.5"
+    for call in (
+        lambda: sp.fixed_points(OPEN, alpha=1.0, rho=code, noise=0.1), lambda: sp.GaussBernoulli(code),
+        lambda: sp.thresholds(OPEN, between=(0.1, 1), rho=code, noise=0.1),
+        lambda: sp.state_evolution(OPEN, alpha=1.0, rho=0.5, noise=code),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            call()
+        assert not target.exists()
+
+
+@pytest.mark.parametrize("call", [
+    lambda **k: sp.fixed_points(OPEN, **k), lambda **k: sp.equilibrium(OPEN, **k),
+    lambda **k: sp.state_evolution(OPEN, **k),
+])
+def test_names_of_controls(call):
+    with pytest.raises(ValueError, match="'rh'.*did you mean 'rho'"):
+        call(alpha=1, rh=0.2, noise=0.1)
+    with pytest.raises(ValueError, match=r"'noise' has no value.*noise="):
+        call(alpha=1, rho=0.2)
+    with pytest.raises(ValueError, match="alpha"):
+        call(rho=0.2, noise=0.1)
+
+
+def test_a_symbol_is_no_value():
+    for bad in ({"alpha": sympy.Symbol("a")}, {"rho": sympy.Symbol("r")}):
+        with pytest.raises((ValueError, TypeError), match=next(iter(bad))):
+            sp.fixed_points(OPEN, **{"alpha": 1.0, "rho": 0.2, "noise": 0.1, **bad})
+
+
+def test_bad_members_of_an_array():
+    for bad in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="alpha"):
+            sp.fixed_points(MODEL, alpha=np.array([0.5, bad, 1.0]))
+    with pytest.raises(ValueError):  # noqa: PT011 - numpy's own words
+        sp.fixed_points(OPEN, alpha=np.ones(3), rho=np.full(2, 0.5), noise=0.1)
+
+
+@pytest.mark.parametrize("between", [
+    (2, 1), (1, 1), (math.nan, 1), (0, math.inf), (-1, 1), (1,), (1, 2, 3), "ab", 3, None, ("a", "b"), (1j, 2),
+])
+def test_windows(between):
+    with pytest.raises(ValueError, match="between"):
+        sp.thresholds(MODEL, along="alpha", between=between)
+    with pytest.raises(ValueError, match="between"):
+        sp.branches(MODEL, along="alpha", between=between)
+
+
+def test_along():
+    with pytest.raises(ValueError, match="'alhpa'.*did you mean 'alpha'"):
+        sp.thresholds(MODEL, along="alhpa", between=(0.5, 1))
+    with pytest.raises(ValueError, match="alpha = 1"):
+        sp.thresholds(MODEL, along="alpha", between=(0.5, 1), alpha=1)
+    with pytest.raises(ValueError, match="rho"):
+        sp.branches(OPEN, along="rho", between=(0.1, 0.5), alpha=1.0, noise=0.1)
+    with pytest.raises(ValueError, match="rho"):
+        sp.thresholds(OPEN, along="rho", between=(0.5, 1.5), alpha=1.0, noise=0.1)
+
+
+@pytest.mark.parametrize("model", [3, "Rademacher", None, sp.Rademacher(), sp.Sign()])
+def test_models(model):
+    for call in (
+        lambda: sp.fixed_points(model, alpha=1), lambda: sp.equilibrium(model, alpha=1),
+        lambda: sp.state_evolution(model, alpha=1), lambda: sp.thresholds(model, between=(0, 1)),
+        lambda: sp.branches(model, between=(0, 1)),
+    ):
+        with pytest.raises(TypeError, match="model"):
+            call()
+
+
+def test_parts_of_a_model():
+    with pytest.raises(TypeError, match="prior"):
+        sp.GLM(sp.Sign(), sp.Rademacher())
+    with pytest.raises(TypeError, match="channel"):
+        sp.GLM(sp.Rademacher(), sp.Rademacher())
+    with pytest.raises(TypeError, match="prior"):
+        sp.GLM(sp.Rademacher, sp.Sign())
+
+
+@pytest.mark.parametrize(("make", "said"), [
+    (lambda: sp.Discrete([1, 2], [0.5]), "2 values and 1 probabilities"),
+    (lambda: sp.Discrete([], []), "0 values"),
+    (lambda: sp.Discrete([1, 2], [0.5, 0.6]), "add up to 1.1"),
+    (lambda: sp.Discrete([0, 0], [0.5, 0.5]), "no signal"),
+    (lambda: sp.Discrete([0, 1], [1, 0]), "no signal"),
+    (lambda: sp.GaussianMixture([0.5, 0.5], means=[1], variances=[1, 2]), "1 means"),
+    (lambda: sp.GaussianMixture([0.4, 0.4], means=[1, 2], variances=[1, 2]), "add up to 0.8"),
+    (lambda: sp.GaussianMixture([1], means=[0], variances=[0]), "no signal"),
+    (lambda: sp.PiecewiseLinear([1, 0], slopes=[0, 1, 0], intercepts=[0, 0, 0]), "increasing"),
+    (lambda: sp.PiecewiseLinear([0, 0], slopes=[0, 1, 0], intercepts=[0, 0, 0]), "increasing"),
+    (lambda: sp.PiecewiseLinear([0], slopes=[0], intercepts=[0, 0]), "n breaks need n"),
+])
+def test_shapes(make, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        make()
+
+
+@pytest.mark.parametrize("channel", [
+    lambda: sp.PiecewiseLinear([], slopes=[0], intercepts=[1]),
+    lambda: sp.PiecewiseLinear([0.5], slopes=[0, 0], intercepts=[2, 2]),
+    lambda: sp.PiecewiseLinear([], slopes=[0], intercepts=[1], noise=0.5),
+])
+def test_an_output_that_says_nothing(channel):
+    """y does not depend on z: refused in words, or answered with no information; never a traceback of SymPy's."""
+    try:
+        found = sp.fixed_points(sp.GLM(sp.Gaussian(), channel()), alpha=1.0)
+    except ValueError as error:
+        assert re.search("output|channel|slope|constant", str(error))  # noqa: PT017
+    else:
+        assert found[0].order_parameters["m"] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("settings_", [
+    {"tolerance": 0}, {"tolerance": -1}, {"tolerance": math.nan}, {"tolerance": 2}, {"digits": 3}, {"digits": 20.5},
+])
+def test_settings_of_fixed_points(settings_):
+    with pytest.raises(ValueError, match=next(iter(settings_))):
+        sp.fixed_points(MODEL, alpha=1.0, **settings_)
+
+
+@pytest.mark.parametrize("settings_", [
+    {"start": "informed"}, {"max_iterations": 0}, {"overlap": 0.0}, {"overlap": 1.0}, {"overlap": math.nan},
+    {"overlap": -0.1}, {"start": None},
+])
+def test_settings_of_state_evolution(settings_):
+    with pytest.raises(ValueError, match=next(iter(settings_))):
+        sp.state_evolution(MODEL, alpha=1.0, **settings_)
+
+
+def test_symbols_must_be_named_alike():
+    # one name is one control
+    rho = sympy.Symbol("rho", positive=True)
+    model = sp.GLM(sp.GaussBernoulli(rho), sp.Linear(noise=sympy.Symbol("rho")))
+    assert [s.name for s in model.controls] == ["alpha", "rho"]
+
+
+def test_misspelt_public_name():
+    with pytest.raises(AttributeError, match="Rademacherr"):
+        _ = sp.Rademacherr
