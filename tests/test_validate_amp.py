@@ -322,6 +322,6 @@ def test_recovery_above_the_threshold(model, alpha, start):
 @pytest.mark.slow
 def test_phase_retrieval_below_weak_recovery_learns_nothing():
     table = by_quantity(crosscheck(sp.GLM(sp.Gaussian(), sp.Abs()), size=1500, instances=8, rng=4, alpha=0.3))
-    assert table.loc["overlap", "theory"] < 1e-20
+    assert table.loc["overlap", "theory"] <= 1e-14  # where state evolution counts the signal as lost
     assert table.loc["overlap", "simulated"] < 0.03
     assert table["converged"].iloc[0] >= 6
