@@ -27,7 +27,7 @@ from .functions import NUMPY
 from .posterior import PosteriorQuadrature
 from .quadrature import graded_nodes, step_error
 
-__all__ = ["Compiled", "Evaluated", "compile_expressions", "lambdify"]
+__all__ = ["Compiled", "Evaluated", "compile_expressions", "lambdify", "split_infinite"]
 
 _FINE, _HALF, _QUARTER, _ROUNDED, _INNER_HALF, _INNER_QUARTER = range(_REPLICAS := 6)
 _WIDTH = 10.0  # standard deviations kept of a Gaussian law: the rest weighs 1e-23
@@ -64,6 +64,16 @@ def compile_expressions(expressions: Sequence[sp.Expr]) -> tuple[Compiled, dict[
              for k, value in enumerate(floats)}
     compiled = _compile(tuple(expr.xreplace(names) for expr in expressions))
     return compiled, {name: float(value) for value, name in names.items()}
+
+
+def split_infinite(expressions: Mapping[str, sp.Expr]) -> tuple[dict[str, sp.Expr], dict[str, float]]:
+    """Expressions to be computed, and the values of those that are infinite whatever their (positive) parameters."""
+    infinite = {}
+    for name, expr in expressions.items():
+        bare = expr.xreplace(dict.fromkeys([*top_means([expr]), *expr.atoms(EvidenceMean)], sp.S.One))
+        if bare.has(sp.oo, -sp.oo, sp.zoo):
+            infinite[name] = float(bare.subs(dict.fromkeys(bare.free_symbols, 1)))
+    return {name: expr for name, expr in expressions.items() if name not in infinite}, infinite
 
 
 def _free_floats(expressions: Sequence[sp.Basic]) -> set[sp.Float]:
@@ -230,15 +240,11 @@ class _Group:
         first = self.means[0]
         (self.field,) = first.fields
         self.domain, self.laws = first.domain, first.laws
-        bodies, bindings = [], {}
-        for mean in self.means:
-            is_let = isinstance(mean.f, Let)
-            bodies.append(mean.f.body if is_let else mean.f)
-            bindings.update(dict(mean.f.bindings) if is_let else {})
+        bodies, bindings = _bodies_and_bindings(self.means)
         inner_means = top_means(bodies)
         self.inner = Compiled(tuple(inner_means)) if inner_means else None
         names = {mean: sp.Symbol(f"_I{k}", real=True) for k, mean in enumerate(inner_means)}
-        self.bodies, self.bindings = [body.xreplace(names) for body in bodies], list(bindings.items())
+        self.bodies, self.bindings = [body.xreplace(names) for body in bodies], bindings
         free = set().union(*(mean.free_symbols for mean in self.means)) | {self.field}
         if self.inner is not None:
             free |= set(self.inner.parameters)
@@ -376,9 +382,23 @@ def _write_out(expr: sp.Expr) -> sp.Expr:
 def _by_law(means: Sequence[GaussianMean]) -> list[list[GaussianMean]]:
     groups: dict[Any, list[GaussianMean]] = {}
     for mean in means:
-        bindings = mean.f.bindings if isinstance(mean.f, Let) else None
-        groups.setdefault((mean.fields, mean.laws, mean.domain, bindings), []).append(mean)
+        groups.setdefault((mean.fields, mean.laws, mean.domain), []).append(mean)
     return list(groups.values())
+
+
+def _bodies_and_bindings(means: Sequence[GaussianMean]) -> tuple[list[sp.Expr], list[tuple[sp.Symbol, sp.Expr]]]:
+    """Integrands, and all that they bind: equal names of different bindings are told apart."""
+    bodies, bindings, seen = [], [], {}
+    for mean in means:
+        if not isinstance(mean.f, Let):
+            bodies.append(mean.f)
+            continue
+        if mean.f.bindings not in seen:
+            own = {name: sp.Symbol(f"{name.name}_{len(seen)}", real=True) for name, _ in mean.f.bindings}
+            seen[mean.f.bindings] = own
+            bindings += [(own[name], value.xreplace(own)) for name, value in mean.f.bindings]
+        bodies.append(mean.f.body.xreplace(seen[mean.f.bindings]))
+    return bodies, bindings
 
 
 def _without_inner_fields(argument: sp.Expr, means: Sequence[GaussianMean], field: sp.Symbol) -> list[sp.Expr]:

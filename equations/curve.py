@@ -18,7 +18,7 @@ import sympy as sp
 
 from ..theory.model import LimitState, Model
 from ..theory.parameters import symbol
-from .compile import compile_expressions
+from .compile import compile_expressions, split_infinite
 from .derive import explicit_curve
 
 __all__ = ["Curve", "Limit", "Points", "curve_of"]
@@ -53,6 +53,8 @@ class Points:
     free_entropy, free_entropy_slope : f on the curve and its explicit derivative by the control
     control_error : relative; free_entropy_error : absolute; state_errors : absolute, by symbol
     slope_error : absolute error of `slope`
+    observables : the model's observables by name, where they were asked for; observable_errors : absolute;
+        observable_rates : derivatives by x
     good : True where the quadrature met its tolerance
     """
 
@@ -67,6 +69,9 @@ class Points:
     free_entropy_error: np.ndarray
     slope_error: np.ndarray
     state_errors: Mapping[sp.Symbol, np.ndarray]
+    observables: Mapping[str, np.ndarray]
+    observable_rates: Mapping[str, np.ndarray]
+    observable_errors: Mapping[str, np.ndarray]
     good: np.ndarray
 
     def take(self, index) -> Points:
@@ -140,10 +145,9 @@ class Curve:
         entropy = form.free_entropy
         self._names = tuple(form.states)
         self._states, constants = compile_expressions(list(form.states.values()))
-        self._values, more = compile_expressions(
-            [c, slope, bend, *sensitivities, entropy.subs(form.control, c), entropy.diff(form.control)]
-        )
-        self._constants = constants, more
+        self._formulas = [c, slope, bend, *sensitivities, entropy.subs(form.control, c), entropy.diff(form.control)]
+        self._values = compile_expressions(self._formulas)
+        self._constants = constants
         solved = {*form.sensitivity}
         rates = {name for name in self._names if name.name.endswith("'")}
         self._state_scales = [np.inf if name.name.endswith("''") else 0.0 if name in solved or name in rates
@@ -151,16 +155,31 @@ class Curve:
         self._value_scales = [0.0, 1.0, np.inf, *[np.inf] * len(sensitivities), 1.0, 1.0]
         self.limits = tuple(_number_limit(state, form.control) for state in model.limit_states)
 
-    def at(self, x, tolerance: float = 1e-13) -> Points:
-        """Evaluate the curve at ln s = x, an array."""
+    def at(self, x, tolerance: float = 1e-13, observed: bool = False) -> Points:
+        """Evaluate the curve at ln s = x, an array; with the model's observables if `observed`."""
         with np.errstate(all="ignore"):  # far out an mse underflows: such points are not good, and say so
-            return self._at(x, tolerance)
+            return self._at(x, tolerance, observed)
 
-    def _at(self, x, tolerance: float) -> Points:
+    @cached_property
+    def _observed(self):
+        """Formulas, observables and their derivatives by x, compiled together: averages of one law share their nodes.
+
+        On the curve the free entropy moves with the control alone.
+        """
+        finite, infinite = split_infinite(self.model.observables)
+        s, alpha, f = self.form.parameter, self.form.control, symbol("f")
+        c, slope, *_, entropy, entropy_slope = self._formulas
+        rates = {x: s * self.form.rate(x) for x in self.form.states if self.form.rate(x) in self.form.states}
+        rates |= {s: s, alpha: c * slope, f: entropy_slope * c * slope}
+        moving = [sum((expr.diff(x) * rate for x, rate in rates.items()), sp.S.Zero) for expr in finite.values()]
+        written = [expr.subs({f: entropy, alpha: c}) for expr in [*finite.values(), *moving]]
+        return (*compile_expressions([*self._formulas, *written]), tuple(finite), infinite)
+
+    def _at(self, x, tolerance: float, observed: bool) -> Points:
         x = np.atleast_1d(np.asarray(x, float))
         s = np.exp(x)
         parameter = self.form.parameter
-        first = self._states({parameter: s} | self._constants[0], tolerance=tolerance, scales=self._state_scales)
+        first = self._states({parameter: s} | self._constants, tolerance=tolerance, scales=self._state_scales)
         states = dict(zip(self._names, np.broadcast_to(first.values, (len(self._names), len(x))), strict=True))
         errors = dict(zip(self._names, np.broadcast_to(first.errors, (len(self._names), len(x))), strict=True))
         for companion, whole in self.form.totals.items():  # the larger of two parts is the whole less the smaller
@@ -169,21 +188,30 @@ class Curve:
             states[companion] = np.where(larger, whole - states[part], states[companion])
             errors[companion] = np.where(larger, errors[part] + _EPS * whole, errors[companion])
             states[part] = np.where(larger, states[part], whole - states[companion])
-        second = self._values(states | {parameter: s} | self._constants[1], tolerance=tolerance,
-                              scales=self._value_scales)
-        c, slope, bend, *sensitivities, f, df = second.values
+        compiled, constants, names, infinite = self._observed if observed else (*self._values, (), {})
+        second = compiled(states | {parameter: s} | constants, tolerance=tolerance,
+                          scales=[*self._value_scales, *[1.0] * len(names), *[np.inf] * len(names)])
+        count = len(self._formulas)
+        of, moving = slice(count, count + len(names)), slice(count + len(names), None)
+        c, slope, bend, *sensitivities, f, df = second.values[:count]
         relative = second.errors[0] / np.abs(c)
         moved = self._moved_by_errors(sensitivities, states, errors)
         rate_error = sum((np.where(errors[name] == 0, 0.0, errors[name] / np.abs(states[name]))
                           for name in self._names if name.name.endswith("'") and not name.name.endswith("''")), 0.0)
         slope_error = second.errors[1] + np.abs(1 - slope) * (rate_error + relative + 2 * moved)
-        f_error = second.errors[-2] + sum((errors[n] for n in self._names if n.name.startswith("I_")), 0.0)
+        f_error = second.errors[count - 2] + sum((errors[n] for n in self._names if n.name.startswith("I_")), 0.0)
         log_control = np.log(c)
         good = first.converged & second.converged & np.isfinite(log_control)
         return Points(
             x=x, log_control=log_control, slope=slope, bend=bend, states=states, free_entropy=f,
             free_entropy_slope=df, control_error=relative + moved, free_entropy_error=f_error + moved * np.abs(df * c),
             slope_error=slope_error, state_errors=errors, good=good,
+            observables=dict(zip(names, second.values[of], strict=True))
+            | {name: np.full(len(x), value) for name, value in infinite.items()},
+            observable_rates=dict(zip(names, second.values[moving], strict=True))
+            | {name: np.zeros(len(x)) for name in infinite},
+            observable_errors=dict(zip(names, second.errors[of], strict=True))
+            | {name: np.zeros(len(x)) for name in infinite},
         )
 
     def _moved_by_errors(self, sensitivities, states, errors):
@@ -221,7 +249,7 @@ class Curve:
         scale = float(sp.N(self.model.working_form_scale))
         low, high = (np.log(end / scale) for end in _SPAN)
         grid = np.linspace(low, high, int((high - low) / _SPACING) + 1)
-        dear = self._values.nested or self._states.nested
+        dear = self._values[0].nested or self._states.nested
         tolerance = _SAMPLING_TOLERANCE[dear]
         points = _longest_resolved(self.at(grid, tolerance))
         untested = np.ones(len(points.x) - 1, bool)
@@ -272,21 +300,6 @@ class Curve:
         return {x.name: values[x] for x in self.model.order_parameters}
 
     @cached_property
-    def _observables(self):
-        forms = self.model.observables
-        return tuple(forms), *compile_expressions(list(forms.values()))
-
-    def observables(self, points: Points, control) -> dict[str, np.ndarray]:
-        """The model's observables at points of the curve."""
-        values = {
-            **points.states, self.form.parameter: np.exp(points.x), self.form.control: np.asarray(control, float),
-            symbol("f"): points.free_entropy,
-        }
-        names, compiled, constants = self._observables
-        found = compiled(values | constants, tolerance=_OBSERVABLES, scales=[1.0] * len(names))
-        return dict(zip(names, found.values, strict=True))
-
-    @cached_property
     def _limit_observables(self):
         forms, found = self.model.observables, {}
         for limit in self.limits:
@@ -302,7 +315,7 @@ class Curve:
         found = compiled(values, tolerance=_OBSERVABLES, scales=[1.0] * len(names)).values
         return dict(zip(names, np.broadcast_to(found, (len(names), np.size(control))), strict=True))
 
-    def solve(self, control, tolerance: float = 1e-13) -> tuple[Points, np.ndarray, np.ndarray]:
+    def solve(self, control, tolerance: float = 1e-13, observed: bool = False) -> tuple[Points, np.ndarray, np.ndarray]:
         """All points of the curve at the given control values.
 
         Parameters
@@ -310,6 +323,8 @@ class Curve:
         control : array of positive numbers
         tolerance : float
             Relative tolerance of the averages.
+        observed : bool
+            Compute the model's observables too.
 
         Returns
         -------
@@ -335,7 +350,7 @@ class Curve:
         found: Points | None = None
         order: list[int] = []
         for step_number in range(_MAX_STEPS):
-            now = self.at(x[active], tolerance)
+            now = self.at(x[active], tolerance, observed)
             gap = now.log_control - goal[active]
             step = _quadratic_step(gap, now.slope, now.bend)
             below = (gap < 0) == rising[active]
@@ -367,13 +382,15 @@ class Curve:
         ds = np.exp(points.x) * np.expm1(dx)
         states = {}
         for name, value in points.states.items():
-            rate = points.states.get(sp.Symbol(name.name + "'", real=True))
+            rate = points.states.get(self.form.rate(name))
             states[name] = value if rate is None else value + rate * ds
         log_control = points.log_control + points.slope * dx
         change = np.exp(points.log_control) * np.expm1(points.slope * dx)
         return replace(
             points, x=points.x + dx, states=states, log_control=log_control, slope=points.slope + points.bend * dx,
             free_entropy=points.free_entropy + points.free_entropy_slope * change,
+            observables={name: value + points.observable_rates[name] * dx
+                         for name, value in points.observables.items()},
         )
 
 

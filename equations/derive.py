@@ -50,6 +50,11 @@ class ExplicitCurve:
     totals: Mapping[sp.Symbol, float]
     free_entropy: sp.Expr
 
+    @staticmethod
+    def rate(x: sp.Symbol) -> sp.Symbol:
+        """The symbol of the s-derivative of a state."""
+        return sp.Symbol(x.name + "'", real=True)
+
 
 def explicit_curve(form: WorkingForm) -> ExplicitCurve:
     """Solve the saddle point of a working form for its control, one unknown at a time.

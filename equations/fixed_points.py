@@ -132,7 +132,7 @@ def _plain(value: Any) -> Any:
 def _solve(curve: Curve, control: np.ndarray, tolerance: float,
            labels: list[dict[str, float]]) -> list[list[FixedPoint]]:
     """All fixed points at every value of the linear control."""
-    points, which, steps = curve.solve(control, 0.1 * tolerance)
+    points, which, steps = curve.solve(control, 0.1 * tolerance, observed=True)
     answers: list[list[FixedPoint]] = [[] for _ in control]
     on_curve = from_points(curve, points, control[which], tolerance, steps, [labels[k] for k in which])
     for k, point in zip(which, on_curve, strict=True):
@@ -162,7 +162,7 @@ def from_points(curve: Curve, points: Points, control: np.ndarray, tolerance: fl
         return []
     form, s = curve.form, np.exp(points.x)
     order_parameters = curve.named_order_parameters(points)
-    observables = curve.observables(points, control)
+    observables = points.observables
     error_x = _displacement(points)
     rates = [np.abs(points.states[sp.Symbol(name.name + "'", real=True)]) * s * error_x + points.state_errors[name]
              for name in form.sensitivity]
@@ -176,7 +176,10 @@ def from_points(curve: Curve, points: Points, control: np.ndarray, tolerance: fl
         else:
             near_fold = points.good[k] and abs(points.slope[k]) < _NEAR_FOLD
             status = Status.ILL_CONDITIONED if near_fold else Status.TOLERANCE_MISSED
-        if status is Status.CONVERGED and any(np.isnan(value[k]) for value in observables.values()):
+        if status is Status.CONVERGED and not all(
+            points.observable_errors[name][k] <= 10 * tolerance * max(1.0, abs(value[k]))
+            for name, value in observables.items()
+        ):
             status = Status.TOLERANCE_MISSED
         answers.append(FixedPoint(
             order_parameters={name: float(value[k]) for name, value in order_parameters.items()},
@@ -218,7 +221,7 @@ def from_limit(curve: Curve, limit: Limit, control: np.ndarray,
 def _outside(curve: Curve, control: float, label: dict[str, float]) -> FixedPoint:
     """The end of the sampled curve that is nearest, marked as not the answer."""
     ends = curve.samples.take(np.array([0, -1]))
-    nearest = ends.take(np.array([np.argmin(np.abs(ends.log_control - np.log(control)))]))
+    nearest = curve.at(ends.x[np.argmin(np.abs(ends.log_control - np.log(control)))], observed=True)
     (point,) = from_points(curve, nearest, np.exp(nearest.log_control), 1.0)
     gap = float(nearest.log_control[0] - np.log(control))
     return replace(point, status=Status.OUTSIDE_RANGE, residual=abs(float(np.expm1(gap))), controls=label)

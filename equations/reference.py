@@ -241,7 +241,8 @@ def refined(curve: Curve, point: FixedPoint, control: sp.Expr, digits: int) -> F
         rates = [abs(states[sp.Symbol(x.name + "'", real=True)]) * moved for x in curve.form.sensitivity]
         error = max([errors[3], *(state_errors[x] for x in curve.form.sensitivity), *rates])
         f += df * (exact - c)
-        names, compiled, constants = curve._observables
+        names = tuple(curve.model.observables)
+        compiled, constants = compile_expressions(list(curve.model.observables.values()))
         found, _ = Reference(compiled)(states | {curve.form.control: exact, symbol("f"): f} | constants)
         return dataclasses.replace(
             point, order_parameters={x.name: states[x] for x in curve.model.order_parameters},

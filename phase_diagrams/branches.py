@@ -163,7 +163,7 @@ def branches(model: Model, *, along: str = "alpha", between: tuple[float, float]
             window = inside[(c >= a) & (c <= b)]
             ends = [float(branch.at(end).x[0]) for end in (a, b)]
             first, last = min(*ends, *window), max(*ends, *window)
-            solved = curve.at(np.linspace(first, last, points), _TOLERANCE)
+            solved = curve.at(np.linspace(first, last, points), _TOLERANCE, observed=True)
             values = np.exp(solved.log_control)
             kept = list(zip(values, from_points(curve, solved, values, _TOLERANCE), strict=True))
         for value, state in kept:
