@@ -1,5 +1,6 @@
 """Bad input is refused at once, by the name of the parameter, its value and the cure."""
 
+import dataclasses
 import math
 import re
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spinodal as sp
+from spinodal.theory.evidence import EvidenceMean
 
 MODEL = sp.GLM(sp.Rademacher(), sp.Sign())
 OPEN = sp.GLM(sp.GaussBernoulli(sympy.Symbol("rho")), sp.Linear(noise=sympy.Symbol("noise")))
@@ -221,6 +223,75 @@ def test_symbols_must_be_named_alike():
     rho = sympy.Symbol("rho", positive=True)
     model = sp.GLM(sp.GaussBernoulli(rho), sp.Linear(noise=sympy.Symbol("rho")))
     assert [s.name for s in model.controls] == ["alpha", "rho"]
+
+
+TAKEN = ["alpha", "m", "V", "mhat", "f", "A", "B", "i", "omega", "h", "y", "e", "u_0", "u_12", "I_0", "m'", "_x", "_T"]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_symbols_of_the_formulas_are_taken(name):
+    s = sympy.Symbol(name)
+    for make, parameter in (
+        (lambda: sp.GaussBernoulli(s), "rho"), (lambda: sp.Gaussian(s), "mean"), (lambda: sp.Sign(input_noise=s), "input_noise"),
+        (lambda: sp.GaussBernoulli(1 - s / 2), "rho"), (lambda: sp.Door(s), "width"), (lambda: sp.Linear(noise=s**2), "noise"),
+        (lambda: sp.Discrete([1, s], [0.5, 0.5]), r"values\[1\]"),
+        (lambda: sp.PiecewiseLinear([s], slopes=[0, 1], intercepts=[0, 0]), r"breaks\[0\]"),
+        (lambda: OPEN.at({OPEN.controls[2]: s}), "rho"),
+    ):
+        with pytest.raises(ValueError, match=rf"{parameter} = .*{re.escape(name)}.*rename.*sympy\.Symbol\('[a-z_]+_0'\)"):
+            make()
+
+
+def symbols_made_by_the_formulas():
+    """Every symbol in the free entropies, working forms, observables and written-out averages of some models."""
+    rho, noise = sympy.symbols("rho noise", real=True)
+    found = set()
+    for model in (
+        OPEN, MODEL, sp.GLM(sp.GaussBernoulli(rho), sp.ReLU(input_noise=noise)), sp.GLM(sp.Laplace(rho), sp.Sign()),
+        sp.GLM(sp.Rademacher(), sp.Abs(noise=noise)), sp.GLM(sp.Rademacher(), sp.Abs()),
+    ):
+        form = model.working_form
+        expressions = [model.free_entropy, form.free_entropy, *form.companions.values(), *model.observables.values(),
+                       *(state.free_entropy for state in model.limit_states)]
+        for expression in expressions:
+            means = expression.atoms(EvidenceMean)
+            written = [expression, *(mean.doit() for mean in means), *(mean.moment for mean in means)]
+            found |= set().union(*(x.atoms(sympy.Symbol) for x in written))
+        found |= {*model.order_parameters, *model.own_controls, *form.order_parameters}
+    return {s.name for s in found if not isinstance(s, sympy.Dummy)} - {"rho", "noise"}
+
+
+def test_every_symbol_of_the_formulas_is_taken():
+    names = symbols_made_by_the_formulas()
+    assert {"alpha", "m", "V", "mhat", "f", "u_0", "i", "omega", "B", "y", "h"} <= names
+    for name in names:
+        with pytest.raises(ValueError, match="rename"):
+            sp.GaussBernoulli(sympy.Symbol(name))
+
+
+@pytest.mark.parametrize("name", ["rho", "noise", "delta", "sigma", "a", "eta", "x", "u", "I", "m_0", "alpha_2", r"\\rho"])
+def test_other_symbols_are_free(name):
+    model = sp.GLM(sp.GaussBernoulli(sympy.Symbol(name)), sp.Linear(noise=0.1))
+    assert [s.name for s in model.controls] == ["alpha", name]
+    expected = sp.equilibrium(sp.GLM(sp.GaussBernoulli(0.5), sp.Linear(noise=0.1)), alpha=0.7)
+    assert sp.equilibrium(model, alpha=0.7, **{name: 0.5}).free_entropy == expected.free_entropy
+
+
+def test_a_part_that_checks_nothing():
+    """A prior of the user's own that forgets to check its parameters: the model notices before it is solved."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Careless(sp.Rademacher):
+        size: sympy.Expr
+
+        @property
+        def components(self):
+            return ((1, self.size, 0),)
+
+    for name in ("alpha", "mhat"):
+        model = sp.GLM(Careless(sympy.Symbol(name, real=True)), sp.Linear(noise=0.1))
+        with pytest.raises(ValueError, match=f"{name}.*rename"):
+            sp.fixed_points(model, alpha=1.0, mhat=1.0)
 
 
 def test_misspelt_public_name():

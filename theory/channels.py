@@ -25,7 +25,7 @@ import sympy as sp
 
 from .evidence import EvidenceMean, Law, bind_log_sum, u
 from .means import GaussianMean, Let
-from .parameters import Parametrised, number, positive
+from .parameters import Parametrised, formula_symbol, number, positive
 from .special import LogInterval, LogSumExp
 
 __all__ = [
@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 Piece = tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr]  #: (lower end, upper end, slope c, intercept d)
-_W, _H, _Y = sp.symbols("omega h y", real=True)
-_E, _T, _DELTA = sp.symbols("e _T _Delta", real=True)
+_W, _H, _Y = map(formula_symbol, ("omega", "h", "y"))
+_E, _T, _DELTA = map(formula_symbol, ("_e", "_T", "_Delta"))
 _HALF_LOG_2PI = sp.log(2 * sp.pi) / 2
 _ROUNDING = 1e-12  # distance of ends of images that are meant to be equal
 

@@ -24,13 +24,14 @@ from typing import Any
 
 import sympy as sp
 
+from .parameters import formula_symbol
 from .special import LogSumExp
 
 __all__ = ["EvidenceMean", "Law", "bind_log_sum", "cumulants", "information", "u"]
 
 _ORDER = 9
-u = tuple(sp.Symbol(f"u_{n}", real=True) for n in range(_ORDER))  #: derivatives of the log-partition by its field
-information = sp.Symbol("i", real=True)  #: density of the mutual information, whose mean grows by E u_2/2
+u = tuple(formula_symbol(f"u_{n}") for n in range(_ORDER))  #: derivatives of the log-partition by its field
+information = formula_symbol("i")  #: density of the mutual information, whose mean grows by E u_2/2
 
 
 class Law(sp.Basic):
@@ -123,9 +124,9 @@ def bind_log_sum(
     if len(logs) == 1:
         return list(zip(u[:4], (logs[0], slopes[0], bends[0], jerks[0]), strict=True))
     columns = {"L": logs, "a": slopes, "b": bends, "c": jerks}
-    names = {kind: [x if x.is_number else sp.Symbol(f"_{kind}{k}", real=True) for k, x in enumerate(column)]
+    names = {kind: [x if x.is_number else formula_symbol(f"_{kind}{k}") for k, x in enumerate(column)]
              for kind, column in columns.items()}
-    names["w"] = [sp.Symbol(f"_w{k}", real=True) for k in n]
+    names["w"] = [formula_symbol(f"_w{k}") for k in n]
     columns["w"] = [sp.exp(log - u[0]) for log in names["L"]]
     derivatives = cumulants(names["w"], names["a"], names["b"], names["c"])
     bindings = [*zip(names["L"], logs, strict=True), (u[0], LogSumExp(*names["L"]))]

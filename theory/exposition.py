@@ -12,7 +12,7 @@ import sympy as sp
 from .channels import ChannelLaw
 from .evidence import EvidenceMean, Law
 from .model import Model
-from .parameters import symbol
+from .parameters import formula_symbol
 from .priors import MixtureLaw
 
 __all__ = ["Line", "as_latex", "as_text", "escape_latex", "exposition", "units"]
@@ -133,7 +133,7 @@ def _is_word(s: sp.Symbol) -> bool:
 def _definition(law: Law, latex: Any) -> Line:
     """What the average over the evidence of a law means."""
     if isinstance(law, MixtureLaw):
-        log_partition = law.log_partition(symbol("A"), symbol("B"))
+        log_partition = law.log_partition(formula_symbol("A"), formula_symbol("B"))
         text = (
             "average over x ~ prior, B ~ N(A x, A) at precision A; u_n the n-th derivative by B of "
             f"u_0 = log Z(A, B) = {log_partition}"
@@ -141,7 +141,7 @@ def _definition(law: Law, latex: Any) -> Line:
         formula = rf"u_0 = \log Z(A, B) = {latex(log_partition)},\quad u_n = \partial_B^n u_0"
         return Line("averages", "E_x[F(u)](A)", text, rf"\mathbb{{E}}_\mathrm{{x}}[F(u)](A):\quad {formula}")
     if isinstance(law, ChannelLaw):
-        h = symbol("h")
+        h = formula_symbol("h")
         pieces = [(sp.expand(c * h + d), low, high) for low, high, c, d in law.pieces]
         before = f" + sqrt({law.input_noise})*xi" if law.input_noise != 0 else ""
         after = f" + sqrt({law.noise})*xi'" if law.noise != 0 else ""

@@ -33,12 +33,12 @@ from .channels import Channel, Sign
 from .evidence import EvidenceMean, u
 from .means import GaussianMean
 from .model import LimitState, Model, WorkingForm
-from .parameters import symbol
+from .parameters import formula_symbol
 from .priors import Prior
 
 __all__ = ["GLM"]
 
-alpha, m, V, mhat, _W = symbol("alpha"), symbol("m"), symbol("V"), symbol("mhat"), symbol("omega")
+alpha, m, V, mhat, _W = map(formula_symbol, ("alpha", "m", "V", "mhat", "omega"))
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class GLM(Model):
     @property
     def observables(self):
         """As documented in the README: errors of the signal, of the labels, and information in nats."""
-        f = symbol("f")
+        f = formula_symbol("f")
         spread = V + self.channel.input_noise
         variance = self.channel.mean_output(_W, spread, power=2) - self.channel.mean_output(_W, spread) ** 2
         variance = sp.expand(variance) if variance.is_polynomial(_W) else variance

@@ -147,10 +147,14 @@ class Model(Parametrised):
         Raises
         ------
         ValueError
-            For unknown names (the nearest known one is suggested), missing ones and values out of range.
+            For unknown names (the nearest known one is suggested), missing ones, and for a parameter of a part that has
+            the name of a symbol of the model itself.
         """
         import difflib
 
+        for s in (*self.own_controls, *self.order_parameters):
+            if s in self.free_symbols:
+                raise ValueError(f"{s.name} is a symbol of the model and of one of its parts: rename the parameter")
         known = {s.name: s for s in self.controls}
         for name in values:
             if name not in known:

@@ -5,17 +5,46 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
 import sympy as sp
 
-__all__ = ["Parametrised", "number", "positive", "probability", "symbol"]
+__all__ = ["Parametrised", "formula_symbol", "is_taken", "number", "positive", "probability", "symbol"]
+
+# Names of the symbols that formulas bring themselves.  `formula_symbol` makes no other, so this list is complete.
+_TAKEN = frozenset((
+    "alpha", "m", "V", "mhat", "f",  # control, order parameters and free entropy of a generalized linear model
+    "A", "B", "i",  # of a prior: precision, field, density of the information
+    "omega", "h", "y",  # of a channel: field, its argument, output
+    "e", "pi",  # generated code reads these as numbers
+))
+# derivatives u_n of a log-partition, averages I_n on a curve, derivatives with a prime, what is bound or generated
+_TAKEN_FORMS = re.compile(r"[uI]_\d.*|.*'|_.*")
 
 
 def symbol(name: str) -> sp.Symbol:
     """Return the control called `name`; every control is one real symbol, so equal names are one control."""
     return sp.Symbol(name, real=True)
+
+
+def is_taken(name: str) -> bool:
+    """Return whether formulas use a symbol of this name themselves, so that no control can have it."""
+    return name in _TAKEN or _TAKEN_FORMS.fullmatch(name) is not None
+
+
+def formula_symbol(name: str) -> sp.Symbol:
+    """Return a symbol that formulas use themselves: an order parameter, a field, a model's own control.
+
+    Raises
+    ------
+    LookupError
+        If the name is not among those that are kept from the parameters of users; add it to them.
+    """
+    if not is_taken(name):
+        raise LookupError(f"{name!r}: add it to the names that parameters cannot have, in {__name__}")
+    return symbol(name)
 
 
 def number(name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False,
@@ -27,11 +56,16 @@ def number(name: str, value: Any, *, low: float = -math.inf, high: float = math.
     TypeError
         If the value is neither a number nor a symbol.
     ValueError
-        If it is not finite or leaves [low, high] (open at `low` if `open_low`); the text names the cure.
+        If it is not finite or leaves [low, high] (open at `low` if `open_low`), or if it is a symbol that the formulas
+        use themselves; the text names the cure.
     """
     if isinstance(value, str):
         raise TypeError(f"{name} = {value!r} is a text: give a number, or sympy.Symbol({value!r}) for a control")
     if isinstance(value, sp.Expr) and value.free_symbols:
+        for s in sorted(value.free_symbols, key=str):
+            if is_taken(s.name):
+                cure = f"rename the symbol, for instance sympy.Symbol({name.split('[')[0] + '_0'!r})"
+                raise ValueError(f"{name} = {value}: the formulas use {s.name} themselves: {cure}")
         return value.subs({s: symbol(s.name) for s in value.free_symbols})
     if not isinstance(value, (numbers.Real, sp.Expr)) or isinstance(value, bool):
         raise TypeError(f"{name} = {value!r} is a {type(value).__name__}: give a real number or a symbol")

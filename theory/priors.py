@@ -20,7 +20,7 @@ import sympy as sp
 
 from .evidence import EvidenceMean, Law, bind_log_sum, cumulants, information, u
 from .means import GaussianMean, Let
-from .parameters import Parametrised, number, positive, probability
+from .parameters import Parametrised, formula_symbol, number, positive, probability
 from .special import LogSumExp, PosteriorFunction
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Component = tuple[sp.Expr, sp.Expr, sp.Expr]
-_B = sp.Symbol("B", real=True)
+_B = formula_symbol("B")
 
 
 class MixtureLaw(Law):
