@@ -285,22 +285,22 @@ class _Group:
         # an exponent of size x has an absolute rounding error of x eps, its exponential a relative one; and the nodes
         # themselves are rounded
         rounding = _EPS * (4 + blur - np.log(np.maximum(np.minimum(np.abs(weights), 1), 1e-300)))
-        shape = (_REPLICAS if inside else 1, *nodes.shape)
-        replicas = np.empty((len(values), _REPLICAS, rows))
+        f = np.empty((len(values), _REPLICAS if inside else 1, *nodes.shape))
         for k, value in enumerate(values):
-            f = np.broadcast_to(value, shape) * weights
-            f[..., [0, -1]] *= 0.5
-            fine = f[0].sum(-1)
-            replicas[k, _FINE] = fine
-            replicas[k, _HALF] = 2 * f[0, :, ::2].sum(-1)
-            replicas[k, _QUARTER] = 4 * f[0, :, ::4].sum(-1)
-            # what is cut off at an end is at most as large as the last term kept
-            replicas[k, _ROUNDED] = fine + (rounding * np.abs(f[0])).sum(-1) + 2 * np.abs(f[0, :, [0, -1]]).sum(0)
-            for own, theirs in ((_INNER_HALF, _HALF), (_INNER_QUARTER, _QUARTER)):
-                replicas[k, own] = f[theirs].sum(-1) if inside else fine
-            if inside:  # averages inside averages inside: their own coarseness counts as the inner one's
-                replicas[k, _INNER_HALF] += (f[_INNER_HALF] - f[_FINE]).sum(-1)
-                replicas[k, _INNER_QUARTER] += (f[_INNER_QUARTER] - f[_FINE]).sum(-1)
+            np.multiply(value, weights, out=f[k])
+        f[..., 0] *= 0.5
+        f[..., -1] *= 0.5
+        first, sums = f[:, 0], f.sum(-1)
+        replicas = np.empty((len(values), _REPLICAS, rows))
+        replicas[:] = sums[:, :1]
+        replicas[:, _HALF] = 2 * first[..., ::2].sum(-1)
+        replicas[:, _QUARTER] = 4 * first[..., ::4].sum(-1)
+        # what is cut off at an end is at most as large as the last term kept
+        cut = 2 * (np.abs(first[..., 0]) + np.abs(first[..., -1]))
+        replicas[:, _ROUNDED] += (rounding * np.abs(first)).sum(-1) + cut
+        if inside:  # averages inside averages inside: their own coarseness counts as the inner one's
+            replicas[:, _INNER_HALF] = sums[:, _HALF] + sums[:, _INNER_HALF] - sums[:, _FINE]
+            replicas[:, _INNER_QUARTER] = sums[:, _QUARTER] + sums[:, _INNER_QUARTER] - sums[:, _FINE]
         return replicas
 
     @staticmethod

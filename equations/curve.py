@@ -8,20 +8,18 @@ else, and is free of scales.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from ..theory.model import LimitState, Model
+from ..theory.model import Model
 from ..theory.parameters import symbol
 from .compile import compile_expressions, split_infinite
-from .derive import explicit_curve
+from .points import Formulas, Limit, Points
 
-__all__ = ["Curve", "Limit", "Points", "curve_of"]
+__all__ = ["Curve", "curve_of"]
 
 _SPAN = (1e-11, 1e22)  # range of s times the scale of the signal; precisions beyond leave double precision
 _SPACING = 1.0  # of the first samples in x; halved where interpolation between them misses
@@ -40,199 +38,18 @@ _RESOLVED = 1e-4  # relative error of the control beyond which a sample is dropp
 _TAYLOR = 2e-8  # steps in x below this are taken by the derivatives at hand: the remainder is their square
 
 
-@dataclass(frozen=True)
-class Points:
-    """Points of the curve, arrays over points.
-
-    Attributes
-    ----------
-    x : ln s
-    log_control, slope, bend : ln c and its first two derivatives by x
-    states : mapping of Symbol to array
-        Order parameters, companions and their rates.
-    free_entropy, free_entropy_slope : f on the curve and its explicit derivative by the control
-    control_error : relative; free_entropy_error : absolute; state_errors : absolute, by symbol
-    slope_error : absolute error of `slope`
-    observables : the model's observables by name, where they were asked for; observable_errors : absolute;
-        observable_rates : derivatives by x
-    good : True where the quadrature met its tolerance
-    """
-
-    x: np.ndarray
-    log_control: np.ndarray
-    slope: np.ndarray
-    bend: np.ndarray
-    states: Mapping[sp.Symbol, np.ndarray]
-    free_entropy: np.ndarray
-    free_entropy_slope: np.ndarray
-    control_error: np.ndarray
-    free_entropy_error: np.ndarray
-    slope_error: np.ndarray
-    state_errors: Mapping[sp.Symbol, np.ndarray]
-    observables: Mapping[str, np.ndarray]
-    observable_rates: Mapping[str, np.ndarray]
-    observable_errors: Mapping[str, np.ndarray]
-    good: np.ndarray
-
-    def take(self, index) -> Points:
-        """Return the points at `index`."""
-        return self._mapped(lambda value: value[index])
-
-    def joined(self, other: Points) -> Points:
-        """Return these points followed by others."""
-        return self._mapped(lambda value, more: np.concatenate([value, more]), other)
-
-    def merged(self, other: Points) -> Points:
-        """Return both sets of points, ordered by x."""
-        both = self.joined(other)
-        return both.take(np.argsort(both.x, kind="stable"))
-
-    def _mapped(self, function: Callable[..., np.ndarray], *others: Points) -> Points:
-        """Apply a function to every array (of these points and of others)."""
-        fields: dict[str, Any] = {}
-        for name, value in vars(self).items():
-            rest = [getattr(other, name) for other in others]
-            if isinstance(value, Mapping):
-                fields[name] = {key: function(array, *(more[key] for more in rest)) for key, array in value.items()}
-            else:
-                fields[name] = function(value, *rest)
-        return Points(**fields)
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A limit state with numbers: see ``LimitState``."""
-
-    state: LimitState
-    values: Mapping[str, float]
-    free_entropy: float  # at control 0
-    free_entropy_slope: float  # by the control
-    error: float
-    infinite_above: float
-    stable_from: float
-    stable_to: float
-
-    def entropy_at(self, control):
-        """Free entropy at a control value, infinite where perfect recovery of a density dominates."""
-        control = np.asarray(control, float)
-        if np.isnan(self.infinite_above):
-            return self.free_entropy + self.free_entropy_slope * control
-        return np.where(control > self.infinite_above, np.inf, -np.inf)
-
-    def stable_at(self, control):
-        """Whether small deviations shrink."""
-        control = np.asarray(control, float)
-        return (control > self.stable_from) & (control < self.stable_to)
-
-    def eigenvalue_at(self, control):
-        """Of one step of state evolution: grows (no signal) or falls (perfect recovery) as the control does."""
-        if np.isfinite(self.stable_to):
-            return control / self.stable_to
-        return self.stable_from / control
-
-
 class Curve:
     """The curve of a model all of whose parameters but the linear control are numbers."""
 
     def __init__(self, model: Model):
         self.model = model
-        self.form = form = explicit_curve(model.working_form)
-        s, (c, dc, ddc) = form.parameter, form.value
-        slope = s * dc / c
-        bend = s * (dc + s * ddc) / c - slope**2
-        sensitivities = [c_x / c for c_x in form.sensitivity.values()]
-        # how an error of an order parameter x moves the slope: slope = s (c_s + c_x x')/c, to leading order by c_x
-        entropy = form.free_entropy
-        self._names = tuple(form.states)
-        self._states, constants = compile_expressions(list(form.states.values()))
-        self._formulas = [c, slope, bend, *sensitivities, entropy.subs(form.control, c), entropy.diff(form.control)]
-        self._values = compile_expressions(self._formulas)
-        self._constants = constants
-        solved = {*form.sensitivity}
-        rates = {name for name in self._names if name.name.endswith("'")}
-        self._state_scales = [np.inf if name.name.endswith("''") else 0.0 if name in solved or name in rates
-                              else 1.0 if name.name.startswith("I_") else 0.0 for name in self._names]
-        self._value_scales = [0.0, 1.0, np.inf, *[np.inf] * len(sensitivities), 1.0, 1.0]
-        self.limits = tuple(_number_limit(state, form.control) for state in model.limit_states)
+        self.formulas = Formulas(model)
+        self.form = self.formulas.form
+        self.limits = tuple(limit.numbers() for limit in self.formulas.limits)
 
-    def at(self, x, tolerance: float = 1e-13, observed: bool = False) -> Points:
-        """Evaluate the curve at ln s = x, an array; with the model's observables if `observed`."""
-        with np.errstate(all="ignore"):  # far out an mse underflows: such points are not good, and say so
-            return self._at(x, tolerance, observed)
-
-    @cached_property
-    def _observed(self):
-        """Formulas, observables and their derivatives by x, compiled together: averages of one law share their nodes.
-
-        On the curve the free entropy moves with the control alone.
-        """
-        finite, infinite = split_infinite(self.model.observables)
-        s, alpha, f = self.form.parameter, self.form.control, symbol("f")
-        c, slope, *_, entropy, entropy_slope = self._formulas
-        rates = {x: s * self.form.rate(x) for x in self.form.states if self.form.rate(x) in self.form.states}
-        rates |= {s: s, alpha: c * slope, f: entropy_slope * c * slope}
-        moving = [sum((expr.diff(x) * rate for x, rate in rates.items()), sp.S.Zero) for expr in finite.values()]
-        written = [expr.subs({f: entropy, alpha: c}) for expr in [*finite.values(), *moving]]
-        return (*compile_expressions([*self._formulas, *written]), tuple(finite), infinite)
-
-    def _at(self, x, tolerance: float, observed: bool) -> Points:
-        x = np.atleast_1d(np.asarray(x, float))
-        s = np.exp(x)
-        parameter = self.form.parameter
-        first = self._states({parameter: s} | self._constants, tolerance=tolerance, scales=self._state_scales)
-        states = dict(zip(self._names, np.broadcast_to(first.values, (len(self._names), len(x))), strict=True))
-        errors = dict(zip(self._names, np.broadcast_to(first.errors, (len(self._names), len(x))), strict=True))
-        for companion, whole in self.form.totals.items():  # the larger of two parts is the whole less the smaller
-            (part,) = self.form.sensitivity
-            larger = states[part] < states[companion]
-            states[companion] = np.where(larger, whole - states[part], states[companion])
-            errors[companion] = np.where(larger, errors[part] + _EPS * whole, errors[companion])
-            states[part] = np.where(larger, states[part], whole - states[companion])
-        compiled, constants, names, infinite = self._observed if observed else (*self._values, (), {})
-        second = compiled(states | {parameter: s} | constants, tolerance=tolerance,
-                          scales=[*self._value_scales, *[1.0] * len(names), *[np.inf] * len(names)])
-        count = len(self._formulas)
-        of, moving = slice(count, count + len(names)), slice(count + len(names), None)
-        c, slope, bend, *sensitivities, f, df = second.values[:count]
-        relative = second.errors[0] / np.abs(c)
-        moved = self._moved_by_errors(sensitivities, states, errors)
-        rate_error = sum((np.where(errors[name] == 0, 0.0, errors[name] / np.abs(states[name]))
-                          for name in self._names if name.name.endswith("'") and not name.name.endswith("''")), 0.0)
-        slope_error = second.errors[1] + np.abs(1 - slope) * (rate_error + relative + 2 * moved)
-        f_error = second.errors[count - 2] + sum((errors[n] for n in self._names if n.name.startswith("I_")), 0.0)
-        log_control = np.log(c)
-        good = first.converged & second.converged & np.isfinite(log_control)
-        return Points(
-            x=x, log_control=log_control, slope=slope, bend=bend, states=states, free_entropy=f,
-            free_entropy_slope=df, control_error=relative + moved, free_entropy_error=f_error + moved * np.abs(df * c),
-            slope_error=slope_error, state_errors=errors, good=good,
-            observables=dict(zip(names, second.values[of], strict=True))
-            | {name: np.full(len(x), value) for name, value in infinite.items()},
-            observable_rates=dict(zip(names, second.values[moving], strict=True))
-            | {name: np.zeros(len(x)) for name in infinite},
-            observable_errors=dict(zip(names, second.errors[of], strict=True))
-            | {name: np.zeros(len(x)) for name in infinite},
-        )
-
-    def _moved_by_errors(self, sensitivities, states, errors):
-        """Relative error of the control from the errors of the order parameters.
-
-        A sensitivity is large where the order parameter or its companion is small; the one that is small is also
-        the one known to a small absolute error, and the other enters with its relative error.
-        """
-        companions = self.form.companions
-
-        def relative(name):
-            return np.where(errors[name] == 0, 0.0, errors[name] / np.abs(states[name]))
-
-        total = sum((relative(name) for name in companions), 0.0)
-        for sensitivity, name in zip(sensitivities, self.form.sensitivity, strict=True):
-            smallest = np.minimum.reduce([errors[name], *(errors[other] for other in companions)])
-            total = total + np.where(smallest == 0, 0.0, np.abs(sensitivity) * smallest) + relative(name)
-            if any(limit.state.end == "start" for limit in self.limits):
-                for other in companions:  # all is odd in the field near no signal: it cancels to the root of m
-                    total = total + _EPS * np.sqrt(np.abs(states[name] / states[other]))
-        return total
+    def at(self, x, tolerance: float = 1e-13) -> Points:
+        """Evaluate the curve at ln s = x, an array."""
+        return self.formulas.at(x, tolerance=tolerance)
 
     @property
     def samples(self) -> Points:
@@ -249,7 +66,7 @@ class Curve:
         scale = float(sp.N(self.model.working_form_scale))
         low, high = (np.log(end / scale) for end in _SPAN)
         grid = np.linspace(low, high, int((high - low) / _SPACING) + 1)
-        dear = self._values[0].nested or self._states.nested
+        dear = self.formulas.nested
         tolerance = _SAMPLING_TOLERANCE[dear]
         points = _longest_resolved(self.at(grid, tolerance))
         untested = np.ones(len(points.x) - 1, bool)
@@ -300,6 +117,24 @@ class Curve:
         return {x.name: values[x] for x in self.model.order_parameters}
 
     @cached_property
+    def _observables(self):
+        finite, infinite = split_infinite(self.model.observables)
+        return tuple(finite), infinite, *compile_expressions(list(finite.values()))
+
+    def observables(self, points: Points, control) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The model's observables at points of the curve, and their absolute errors, by name."""
+        values = {
+            **points.states, self.form.parameter: np.exp(points.x), self.form.control: np.asarray(control, float),
+            symbol("f"): points.free_entropy,
+        }
+        names, infinite, compiled, constants = self._observables
+        found = compiled(values | constants, tolerance=_OBSERVABLES, scales=[1.0] * len(names))
+        always = {name: np.full(len(points.x), value) for name, value in infinite.items()}
+        exact = {name: np.zeros(len(points.x)) for name in infinite}
+        return (dict(zip(names, found.values, strict=True)) | always,
+                dict(zip(names, found.errors, strict=True)) | exact)
+
+    @cached_property
     def _limit_observables(self):
         forms, found = self.model.observables, {}
         for limit in self.limits:
@@ -315,7 +150,7 @@ class Curve:
         found = compiled(values, tolerance=_OBSERVABLES, scales=[1.0] * len(names)).values
         return dict(zip(names, np.broadcast_to(found, (len(names), np.size(control))), strict=True))
 
-    def solve(self, control, tolerance: float = 1e-13, observed: bool = False) -> tuple[Points, np.ndarray, np.ndarray]:
+    def solve(self, control, tolerance: float = 1e-13) -> tuple[Points, np.ndarray, np.ndarray]:
         """All points of the curve at the given control values.
 
         Parameters
@@ -323,8 +158,6 @@ class Curve:
         control : array of positive numbers
         tolerance : float
             Relative tolerance of the averages.
-        observed : bool
-            Compute the model's observables too.
 
         Returns
         -------
@@ -350,7 +183,7 @@ class Curve:
         found: Points | None = None
         order: list[int] = []
         for step_number in range(_MAX_STEPS):
-            now = self.at(x[active], tolerance, observed)
+            now = self.at(x[active], tolerance)
             gap = now.log_control - goal[active]
             step = _quadratic_step(gap, now.slope, now.bend)
             below = (gap < 0) == rising[active]
@@ -389,8 +222,6 @@ class Curve:
         return replace(
             points, x=points.x + dx, states=states, log_control=log_control, slope=points.slope + points.bend * dx,
             free_entropy=points.free_entropy + points.free_entropy_slope * change,
-            observables={name: value + points.observable_rates[name] * dx
-                         for name, value in points.observables.items()},
         )
 
 
@@ -398,30 +229,6 @@ class Curve:
 def curve_of(model: Model) -> Curve:
     """Return the curve of a model; kept, so that solving again costs only the solving."""
     return Curve(model)
-
-
-def _number_limit(state: LimitState, control: sp.Symbol) -> Limit:
-    values = {x.name: float(value) for x, value in state.values.items()}
-
-    def evaluate(expr):
-        if expr is None:
-            return np.nan, 0.0
-        if expr.is_infinite:
-            return float(expr), 0.0
-        compiled, constants = compile_expressions([expr])
-        result = compiled(constants, scales=[1.0])
-        return float(result.values[0, 0]), float(result.errors[0, 0])
-
-    infinite = state.free_entropy.is_infinite
-    base, e0 = (np.inf, 0.0) if infinite else evaluate(state.free_entropy.subs(control, 0))
-    slope, e1 = (0.0, 0.0) if infinite else evaluate(state.free_entropy.diff(control))
-    above, e2 = evaluate(state.stable_above)
-    below, e3 = evaluate(state.stable_below)
-    return Limit(
-        state=state, values=values, free_entropy=base, free_entropy_slope=slope, error=max(e0, e1, e2, e3),
-        infinite_above=evaluate(state.infinite_above)[0],
-        stable_from=0.0 if np.isnan(above) else above, stable_to=np.inf if np.isnan(below) else below,
-    )
 
 
 def _longest_resolved(points: Points) -> Points:

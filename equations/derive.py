@@ -36,8 +36,8 @@ class ExplicitCurve:
         Partial derivatives of c by the order parameters: how an error in them moves the control.
     companions : tuple of Symbol
         Quantities that move with the order parameters and have expressions of their own.
-    totals : mapping of companion to float
-        Its constant sum with the order parameter.
+    totals : mapping of companion to expression
+        Its sum with the order parameter, a function of the controls alone.
     free_entropy : expression in the symbols of `states` and the control
     """
 
@@ -47,7 +47,7 @@ class ExplicitCurve:
     value: tuple[sp.Expr, sp.Expr, sp.Expr]
     sensitivity: Mapping[sp.Symbol, sp.Expr]
     companions: tuple[sp.Symbol, ...]
-    totals: Mapping[sp.Symbol, float]
+    totals: Mapping[sp.Symbol, sp.Expr]
     free_entropy: sp.Expr
 
     @staticmethod
@@ -96,7 +96,7 @@ def explicit_curve(form: WorkingForm) -> ExplicitCurve:
     return ExplicitCurve(
         parameter=s, states=states, control=form.control, value=(control, slope, along(slope)),
         sensitivity={x: control.diff(x) for x in solved}, companions=tuple(form.companions),
-        totals={x: float(total) for x, total in form.totals.items() if total.is_number},
+        totals=dict(form.totals),
         free_entropy=free_entropy,
     )
 

@@ -12,7 +12,8 @@ import sympy as sp
 
 from ..theory.model import Model
 from ..theory.parameters import number, positive
-from .curve import Curve, Limit, Points, curve_of
+from .curve import Curve, curve_of
+from .points import Limit, Points
 from .result import FixedPoint, Status
 
 __all__ = ["check_digits", "concrete", "equilibrium", "fixed_points"]
@@ -132,7 +133,7 @@ def _plain(value: Any) -> Any:
 def _solve(curve: Curve, control: np.ndarray, tolerance: float,
            labels: list[dict[str, float]]) -> list[list[FixedPoint]]:
     """All fixed points at every value of the linear control."""
-    points, which, steps = curve.solve(control, 0.1 * tolerance, observed=True)
+    points, which, steps = curve.solve(control, 0.1 * tolerance)
     answers: list[list[FixedPoint]] = [[] for _ in control]
     on_curve = from_points(curve, points, control[which], tolerance, steps, [labels[k] for k in which])
     for k, point in zip(which, on_curve, strict=True):
@@ -162,7 +163,7 @@ def from_points(curve: Curve, points: Points, control: np.ndarray, tolerance: fl
         return []
     form, s = curve.form, np.exp(points.x)
     order_parameters = curve.named_order_parameters(points)
-    observables = points.observables
+    observables, observable_errors = curve.observables(points, control)
     error_x = _displacement(points)
     rates = [np.abs(points.states[sp.Symbol(name.name + "'", real=True)]) * s * error_x + points.state_errors[name]
              for name in form.sensitivity]
@@ -177,7 +178,7 @@ def from_points(curve: Curve, points: Points, control: np.ndarray, tolerance: fl
             near_fold = points.good[k] and abs(points.slope[k]) < _NEAR_FOLD
             status = Status.ILL_CONDITIONED if near_fold else Status.TOLERANCE_MISSED
         if status is Status.CONVERGED and not all(
-            points.observable_errors[name][k] <= 10 * tolerance * max(1.0, abs(value[k]))
+            observable_errors[name][k] <= 10 * tolerance * max(1.0, abs(value[k]))
             for name, value in observables.items()
         ):
             status = Status.TOLERANCE_MISSED
@@ -221,7 +222,7 @@ def from_limit(curve: Curve, limit: Limit, control: np.ndarray,
 def _outside(curve: Curve, control: float, label: dict[str, float]) -> FixedPoint:
     """The end of the sampled curve that is nearest, marked as not the answer."""
     ends = curve.samples.take(np.array([0, -1]))
-    nearest = curve.at(ends.x[np.argmin(np.abs(ends.log_control - np.log(control)))], observed=True)
+    nearest = ends.take(np.array([np.argmin(np.abs(ends.log_control - np.log(control)))]))
     (point,) = from_points(curve, nearest, np.exp(nearest.log_control), 1.0)
     gap = float(nearest.log_control[0] - np.log(control))
     return replace(point, status=Status.OUTSIDE_RANGE, residual=abs(float(np.expm1(gap))), controls=label)

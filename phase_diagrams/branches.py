@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..equations.curve import Curve, Limit, Points, curve_of
+from ..equations.curve import Curve, curve_of
 from ..equations.fixed_points import concrete, from_limit, from_points
+from ..equations.points import Limit, Points
 from ..theory.model import Model
 
 _TOLERANCE = 1e-10  # of the averages, in tables that are made to be drawn
@@ -163,7 +164,7 @@ def branches(model: Model, *, along: str = "alpha", between: tuple[float, float]
             window = inside[(c >= a) & (c <= b)]
             ends = [float(branch.at(end).x[0]) for end in (a, b)]
             first, last = min(*ends, *window), max(*ends, *window)
-            solved = curve.at(np.linspace(first, last, points), _TOLERANCE, observed=True)
+            solved = curve.at(np.linspace(first, last, points), _TOLERANCE)
             values = np.exp(solved.log_control)
             kept = list(zip(values, from_points(curve, solved, values, _TOLERANCE), strict=True))
         for value, state in kept:

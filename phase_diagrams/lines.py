@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..equations.curve import Curve, Limit, Points, curve_of
+from ..equations.curve import Curve, curve_of
 from ..equations.fixed_points import concrete
+from ..equations.points import Limit, Points
 from ..theory.model import Model
 from .branches import Branch
 
@@ -36,7 +37,7 @@ class State:
 
         def shown(points: Points) -> tuple[np.ndarray, ...]:
             control = np.exp(points.log_control)
-            return control, _on_curve(curve, points, quantity), points.free_entropy
+            return control, _on_curve(curve, points, control, quantity), points.free_entropy
 
         drawn = _smooth(curve, branch.x_low, branch.x_high, shown, (low, high))
         order = np.argsort(drawn[0], kind="stable")
@@ -86,7 +87,7 @@ def dominant(states: Sequence[State], control: float) -> State | None:
     return max(there, key=entropy)
 
 
-def _on_curve(curve: Curve, points: Points, quantity: str) -> np.ndarray:
+def _on_curve(curve: Curve, points: Points, control: np.ndarray, quantity: str) -> np.ndarray:
     """A quantity at points of the curve; only what has to be averaged is averaged."""
     if quantity == "free_entropy":
         return points.free_entropy
@@ -96,7 +97,7 @@ def _on_curve(curve: Curve, points: Points, quantity: str) -> np.ndarray:
     expression = curve.model.observables[quantity]
     if expression in points.states:
         return points.states[expression]
-    values = curve.at(points.x, _TOLERANCE, observed=True).observables[quantity]
+    values = curve.observables(points, control)[0][quantity]
     return np.where(np.isfinite(values), values, np.nan)
 
 

@@ -9,7 +9,8 @@ import sympy as sp
 from mpmath import mp
 
 from ..equations.compile import compile_expressions
-from ..equations.curve import Curve, Limit
+from ..equations.curve import Curve
+from ..equations.points import Limit
 from ..equations.reference import Reference, point_on_curve, working_digits
 from ..equations.result import Status
 from .branches import Branch
