@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import sympy
+from scipy import stats
 
 import spinodal as sp
 from spinodal.equations.functions import NUMPY
@@ -26,7 +27,10 @@ def by_quantity(table):
 
 @pytest.mark.parametrize(
     "prior",
-    [sp.Gaussian(0.5, variance=2), sp.GaussBernoulli(0.3), sp.SparseRademacher(0.4), sp.Bernoulli(0.3)],
+    [
+        sp.Gaussian(0.5, variance=2), sp.GaussBernoulli(0.3), sp.SparseRademacher(0.4), sp.Bernoulli(0.3),
+        sp.Laplace(2), sp.SciPyPrior(stats.gamma(3)),
+    ],
     ids=str,
 )
 def test_signal_has_the_moments_of_the_prior(prior):
@@ -93,6 +97,8 @@ def test_symmetries_are_recognised():
     assert needs_nudge(skewed, sp.Abs())
     assert not has_sign_symmetry(skewed, sp.Abs())
     assert not has_sign_symmetry(sp.Gaussian(), sp.ReLU())
+    assert has_sign_symmetry(sp.Laplace(2), sp.Abs())
+    assert not has_sign_symmetry(sp.SciPyPrior(stats.gumbel_r(-np.euler_gamma)), sp.Abs())
 
 
 def test_linear_gaussian_amp_is_the_exact_posterior_mean():
@@ -236,9 +242,20 @@ def test_only_a_glm_is_sampled():
         crosscheck(sp.Rademacher(), alpha=1)
 
 
-def test_a_prior_known_by_its_density_alone_is_refused():
-    with pytest.raises(ValueError, match="is not a mixture of Gaussians"):
-        crosscheck(sp.GLM(sp.Laplace(1), sp.Linear(noise=0.1)), alpha=1)
+@pytest.mark.parametrize("prior", [sp.Laplace(1.5), sp.SciPyPrior(stats.uniform(-1, 2))], ids=["Laplace", "uniform"])
+def test_message_passing_with_a_prior_known_by_its_density_alone(prior):
+    channel = sp.Linear(noise=0.1)
+    run = amp(prior, channel, sample_instance(prior, channel, 1.5, 600, 0), tolerance=1e-7)
+    assert run.converged
+    assert run.variance == pytest.approx(run.mse, rel=0.2)
+    assert run.mse < 0.3 * float(prior.second_moment)
+
+
+def test_a_prior_known_by_its_density_alone_is_compared_with_theory():
+    model = sp.GLM(sp.Laplace(sympy.Symbol("scale")), sp.Sign(input_noise=0.5))
+    table = by_quantity(crosscheck(model, size=400, instances=6, rng=1, alpha=0.8, scale=1))
+    assert table["converged"].iloc[0] == 6
+    assert (table["z"].abs() < 5).all(), table
 
 
 def test_trajectories_start_and_settle_like_state_evolution():

@@ -6,7 +6,9 @@ import sympy
 from scipy import stats
 
 import spinodal as sp
+from spinodal.equations.functions import NUMPY
 from spinodal.validate.denoisers import input_denoiser, output_denoiser
+from spinodal.validate.fast import log_interval
 from spinodal.validate.teacher import activation
 
 PRIORS = [
@@ -51,6 +53,55 @@ def test_input_denoiser_is_the_posterior(prior, precision):
             values.append(grid)
         exact = posterior(np.concatenate(weights), np.concatenate(values))
         assert (mean[k], variance[k]) == pytest.approx(exact, rel=1e-9, abs=1e-12)
+
+
+DENSITIES = {
+    "laplace": (sp.Laplace(1.5), stats.laplace(scale=1.5)),
+    "uniform": (sp.SciPyPrior(stats.uniform(-1, 3)), stats.uniform(-1, 3)),
+    "gumbel": (sp.SciPyPrior(stats.gumbel_r(0.3)), stats.gumbel_r(0.3)),
+}
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("precision", [1e-3, 1.0, 300.0])
+def test_tabulated_input_denoiser_is_the_posterior(name, precision):
+    """So many fields are interpolated; the posterior by brute force, of every hundredth."""
+    prior, law = DENSITIES[name]
+    rng = np.random.default_rng(3)
+    fields = precision * law.rvs(2000, random_state=rng) + np.sqrt(precision) * rng.standard_normal(2000)
+    mean, variance = input_denoiser(prior)(precision, fields)
+    low, high = law.ppf(1e-15), law.isf(1e-15)
+    grid = np.concatenate([low + (0 - low) * np.arange(0.5, 1e5) / 1e5, high * np.arange(0.5, 1e5) / 1e5])  # split at 0
+    weights = law.pdf(grid) * np.where(grid < 0, -low, high)
+    for k in range(0, 2000, 100):
+        exact = posterior(weights * np.exp(-precision * (grid - fields[k] / precision) ** 2 / 2), grid)
+        assert mean[k] == pytest.approx(exact[0], abs=2e-7 * np.sqrt(exact[1]))
+        assert variance[k] == pytest.approx(exact[1], rel=2e-6)
+
+
+@pytest.mark.parametrize("precision", [1e-9, 1e9])
+def test_tabulated_input_denoiser_at_extreme_precisions(precision):
+    signal = np.random.default_rng(0).laplace(size=500)
+    mean, variance = input_denoiser(sp.Laplace(1))(precision, precision * signal)
+    small = precision < 1
+    assert mean == pytest.approx(np.zeros(500) if small else signal, abs=1e-7)
+    assert variance == pytest.approx(2.0 if small else 1e-9, rel=1e-3)
+
+
+def test_few_fields_and_fields_that_are_not_finite():
+    denoise = input_denoiser(sp.Laplace(1))
+    fields = np.linspace(-4, 4, 500)
+    (many, _), (few, _) = denoise(2.0, fields), denoise(2.0, fields[::50])
+    assert few == pytest.approx(many[::50], abs=1e-7)
+    assert np.isnan(denoise(2.0, np.full(3, np.nan))).all()
+
+
+@pytest.mark.parametrize("width", [1e-6, 1e-3, 0.5, 30.0])
+def test_log_probability_of_an_interval(width):
+    """Against the accurate function of the theory: to rounding of 1, or of itself where it is large."""
+    low = np.concatenate([np.linspace(-40, 40, 161), [-1e5, 1e3]])
+    exact = NUMPY["LogInterval"](low, low + width)
+    assert log_interval(low, low + width) == pytest.approx(exact, rel=1e-14, abs=1e-13)
 
 
 @pytest.mark.parametrize("noise", NOISES, ids=str)

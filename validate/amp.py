@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from ..theory.channels import Channel
-from ..theory.priors import Prior
+from ..theory.priors import DensityLaw, Prior
 from .denoisers import Kernel, input_denoiser, output_denoiser
 from .teacher import Instance
 
@@ -87,12 +88,19 @@ def needs_nudge(prior: Prior, channel: Channel) -> bool:
 
 def has_sign_symmetry(prior: Prior, channel: Channel) -> bool:
     """True if x and -x are equally likely whatever the outputs: even channel and symmetric prior."""
+    return channel.is_even and _is_symmetric(prior)
+
+
+def _is_symmetric(prior: Prior) -> bool:
+    if isinstance(prior.law, DensityLaw):
+        law = prior.law.args[0].distribution
+        x = law.ppf(np.linspace(0.005, 0.995, 199))
+        return np.allclose(law.pdf(x), law.pdf(-x), rtol=1e-9)
     laws: dict[tuple[float, float], float] = {}
     for weight, mean, variance in prior.components:
         key = (float(mean), float(variance))
         laws[key] = laws.get(key, 0.0) + float(weight)
-    mirrored = all(math.isclose(laws.get((-mean, variance), 0.0), w) for (mean, variance), w in laws.items())
-    return mirrored and channel.is_even
+    return all(math.isclose(laws.get((-mean, variance), 0.0), w) for (mean, variance), w in laws.items())
 
 
 def amp(
@@ -153,8 +161,9 @@ def amp(
             b += precision * estimate
             # -mean dg = mean g^2 on average; near overlap 0 of an even channel both are small, and the first,
             # which makes the Onsager term, is lost in its fluctuations: then the second is the precision
-            lost = precision <= 3 * ratio * float(slope.std()) / math.sqrt(slope.size)
-            positive = max(ratio * float(g @ g) / g.size, 1e-30) if lost else precision
+            square = ratio * float(g @ g) / g.size
+            lost = precision <= 3 * ratio * _spread(slope) / math.sqrt(slope.size)
+            positive = max(square, 1e-30) if lost else precision
             new, variances = denoise_input(positive, b)
             new = _damp(new, estimate, damping)
             variance = _damp(max(float(variances.mean()), floor), variance, damping)
@@ -167,7 +176,7 @@ def amp(
             # recovered: beyond this point V falls on its own (or the atoms of the prior are found so surely
             # that no output says anything more, and the next step would start afresh); believed only if the
             # outputs are explained
-            explained = ratio * float(g @ g) / g.size <= EXPLAINED * precision
+            explained = square <= EXPLAINED * precision
             recovered = variance < RECOVERED * scale and explained
             if change < enough or recovered:
                 converged = True
@@ -184,6 +193,12 @@ def amp(
 
 def _damp(new: Any, old: Any, damping: float) -> Any:
     return new if damping == 0 else (1 - damping) * new + damping * old
+
+
+def _spread(values: Array) -> float:
+    """Standard deviation, in units of which rounding of the mean may be lost: it is compared with the mean."""
+    mean = float(values.mean())
+    return math.sqrt(max(float(values @ values) / values.size - mean**2, 0.0))
 
 
 def _measure(signal: Array, estimate: Array, symmetric: bool) -> tuple[float, float]:
@@ -213,11 +228,16 @@ def _beside(
 ) -> tuple[Array, float]:
     """Posterior mean given B = A x + sqrt(A) xi, with A such that the posterior variance is `mse`."""
     noise = rng.standard_normal(signal.size)
-    low, high = math.log(1e-6 / scale), math.log(1e12 / scale)
-    for _ in range(60):  # the mean posterior variance falls with the precision
-        middle = 0.5 * (low + high)
-        precision = math.exp(middle)
+
+    def observe(log_precision: float) -> tuple[Array, float]:
+        precision = math.exp(log_precision)
         estimate, variances = denoise(precision, precision * signal + math.sqrt(precision) * noise)
-        variance = float(variances.mean())
-        low, high = (middle, high) if variance > mse else (low, middle)
-    return estimate, variance
+        return estimate, float(variances.mean())
+
+    def excess(log_precision: float) -> float:
+        return math.log(max(observe(log_precision)[1], 1e-300) / mse)
+
+    low, high = math.log(1e-6 / scale), math.log(1e12 / scale)
+    if excess(low) <= 0:  # the prior alone knows as much
+        return observe(low)
+    return observe(brentq(excess, low, high, xtol=1e-8))  # the mean posterior variance falls with the precision

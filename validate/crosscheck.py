@@ -331,13 +331,6 @@ def _check_settings(
 ) -> None:
     if not isinstance(model, GLM):
         raise TypeError(f"model = {model!r} is a {type(model).__name__}: give a GLM(prior, channel)")
-    try:
-        _ = model.prior.components
-    except NotImplementedError:
-        raise ValueError(
-            f"prior = {model.prior!r} is not a mixture of Gaussians, the only laws that are sampled here: "
-            "give a GaussianMixture close to it"
-        ) from None
     _whole("instances", instances, 2, "a standard error needs two")
     _whole(name, max_iterations, 1, "")
     if start not in STARTS:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..theory.channels import Channel
-from ..theory.priors import Prior
+from ..theory.priors import DensityLaw, Prior
 
 __all__ = ["Instance", "generators", "sample_instance", "sample_output", "sample_signal"]
 
@@ -50,6 +50,9 @@ class Instance:
 
 def sample_signal(prior: Prior, size: int, rng: np.random.Generator) -> Array:
     """Draw `size` independent components from a prior without free symbols."""
+    if isinstance(prior.law, DensityLaw):
+        wrapped, scale = prior.law.args
+        return float(scale) * wrapped.distribution.rvs(size=size, random_state=rng)
     weights, means, variances = (
         np.array([float(value) for value in column]) for column in zip(*prior.components, strict=True)
     )
