@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ _STARTS = ("uninformative", "informative")
 _NEXT_TO = 1e-6  # relative distance of a start next to a fixed point that a symmetry makes exact
 _PERFECT = 1e-30  # relative mse that counts as perfect recovery
 _LOST = 1e-14  # relative overlap that counts as no signal, where iteration has come to from above it
+_RANGE = (1e-30, 1e30)  # of mhat rho: below it the first order is exact, above it the mse, at most 1/mhat, is nothing
+_LEAST = 1e-100  # relative mse and overlap that averages of the channel still resolve
+_FINEST = 1e-13  # tolerance below which averages are not asked for
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def state_evolution(model: Model, *, start: str = "uninformative", max_iteration
         (no signal, perfect recovery), the iteration starts at a relative distance of 1e-6 from it.
     max_iterations : int
     tolerance : float
-        Stop when the mse changes by less, relative to itself.
+        Stop when mse and overlap change by less, relative to themselves.  Every average is held to it: one that misses
+        it (relative to itself, or to 1e-14 of the signal) makes the status ``TOLERANCE_MISSED``.
     overlap : float, optional
         Start at this overlap m instead.
     **controls : float
@@ -74,47 +79,115 @@ def state_evolution(model: Model, *, start: str = "uninformative", max_iteration
     Raises
     ------
     ValueError
-        For an unknown start, an overlap outside (0, E x^2), bad controls.
+        For an unknown start, settings that are no such numbers, an overlap outside (0, E x^2), bad controls.
     """
     if start not in _STARTS:
         raise ValueError(f"start = {start!r}: give one of {', '.join(map(repr, _STARTS))}")
-    if max_iterations < 1:
-        raise ValueError(f"max_iterations = {max_iterations}: give a positive number of steps")
-    reduced, control = concrete(model, controls)
-    form, curve = reduced.working_form, curve_of(reduced)
-    s = curve.form.parameter
-    (x,) = (y for y in form.order_parameters if y != s)
-    (companion,) = form.companions
-    rho = float(reduced.working_form_scale)
-    step_back, constants = compile_expressions([solve_linear(form.free_entropy.diff(x), s)])
-    step_on, more = compile_expressions([curve.form.states[x], form.companions[companion]])
-    limits = {limit.state.name: limit for limit in curve.limits}
+    if not isinstance(max_iterations, numbers.Integral) or isinstance(max_iterations, bool) or max_iterations < 1:
+        raise ValueError(f"max_iterations = {max_iterations!r}: give a positive whole number of steps")
+    if not _is_real(tolerance) or not 0 < tolerance < 1:
+        raise ValueError(f"tolerance = {tolerance!r}: give a relative tolerance in (0, 1), such as 1e-10")
+    step = _Step(*concrete(model, controls), float(tolerance))
+    rho = step.scale
     if overlap is not None:
-        if not 0 < overlap < rho:
-            raise ValueError(f"overlap = {overlap}: give a start between 0 and E x^2 = {rho:g}")
+        if not _is_real(overlap) or not 0 < overlap < rho:
+            raise ValueError(f"overlap = {overlap!r}: give a start between 0 and E x^2 = {rho:g}")
         m = float(overlap)
     elif start == "informative":
         m = rho * (1 - _NEXT_TO)
     else:
-        m = rho * _NEXT_TO if "no signal" in limits else float(sp.N(reduced.uninformed_overlap))
+        m = rho * _NEXT_TO if "no signal" in step.limits else step.uninformed
     v = rho - m
     rows = [(0, m, 0.0, v)]
     status = Status.NOT_CONVERGED
-    for iteration in range(1, max_iterations + 1):
-        back = step_back({x: v, companion: m, form.control: control} | constants, tolerance=1e-11)
-        mhat = float(back.values[0, 0])
-        on = step_on({s: mhat} | more, tolerance=1e-11) if np.isfinite(mhat) else back
-        if not np.isfinite(mhat) or not np.isfinite(on.values).all():
-            status = Status.TOLERANCE_MISSED
+    for iteration in range(1, int(max_iterations) + 1):
+        mhat = step.precision(v, m)
+        found = step.errors(mhat)
+        if np.isnan(found).any():
             break
-        previous, (v, m) = v, (float(value) for value in on.values[:, 0])
-        v, m = (v, rho - v) if v < m else (rho - m, m)  # the larger of the two by the smaller
+        before, (v, m) = (v, m), found
         rows.append((iteration, m, mhat, v))
-        lost = "no signal" in limits and m <= _LOST * rho
-        if v <= _PERFECT * rho or lost:
+        lost = m <= _LOST * rho and "no signal" in step.limits
+        if lost or (v <= _PERFECT * rho and "perfect recovery" in step.limits):
             status = Status.LIMIT
             break
-        if abs(v - previous) <= tolerance * v and abs(rows[-2][1] - m) <= tolerance * m:
+        if mhat * rho > _RANGE[1]:
+            status = Status.OUTSIDE_RANGE
+            break
+        if v <= _LEAST * rho:  # it falls from step to step: to 0
             status = Status.CONVERGED
             break
+        if abs(v - before[0]) <= tolerance * v and abs(m - before[1]) <= tolerance * max(m, _LOST * rho):
+            status = Status.CONVERGED
+            break
+    if step.missed and status is not Status.OUTSIDE_RANGE:
+        status = Status.TOLERANCE_MISSED
     return StateEvolution(pd.DataFrame(rows, columns=["iteration", "m", "mhat", "mse"]), status, start)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+class _Step:
+    """One step of state evolution at fixed controls, within the range of double precision.
+
+    Attributes
+    ----------
+    scale : float
+        rho = E x^2, what overlap and mse add up to.
+    uninformed : float
+        Overlap that the prior alone gives.
+    limits : set of str
+        Names of the limit states.
+    missed : bool
+        Whether an average, on any step so far, missed the tolerance.
+    """
+
+    def __init__(self, model: Model, control: float, tolerance: float):
+        form, curve = model.working_form, curve_of(model)
+        self._s = s = curve.form.parameter
+        (self._x,) = (y for y in form.order_parameters if y != s)
+        (self._companion,) = form.companions
+        self._control, self._tolerance = {form.control: control}, tolerance
+        self._back = compile_expressions([solve_linear(form.free_entropy.diff(self._x), s)])
+        self._on = compile_expressions([curve.form.states[self._x], form.companions[self._companion]])
+        self.scale = float(sp.N(model.working_form_scale))
+        self.uninformed = float(sp.N(model.uninformed_overlap))
+        self.limits = {limit.state.name for limit in curve.limits}
+        self.missed = False
+
+    def precision(self, v: float, m: float) -> float:
+        """mhat = alpha E g_out^2 at mse v and overlap m."""
+        if v <= 0.0:  # a prior without variance: nothing is unknown
+            return np.inf
+        values = {self._x: v, self._companion: max(m, _LEAST * self.scale)}
+        (mhat,) = self._evaluate(self._back, values | self._control, [_LOST / self.scale])
+        return mhat
+
+    def errors(self, mhat: float) -> tuple[float, float]:
+        """Mse and overlap at precision mhat; NaN if they could not be computed."""
+        rho, unknown = self.scale, self.scale - self.uninformed
+        if np.isnan(mhat):
+            return np.nan, np.nan
+        if mhat * rho > _RANGE[1]:  # linear estimation has the mse 1/(mhat + 1/Var x)
+            v = min(1 / mhat, unknown)
+            return v, rho - v
+        if mhat * rho < _RANGE[0]:  # the first order: d mmse/d mhat = -Var(x)^2
+            gain = max(mhat, 0.0) * unknown * unknown
+            return unknown - gain, self.uninformed + gain
+        v, m = self._evaluate(self._on, {self._s: mhat}, [_PERFECT * rho, _LOST * rho])
+        if np.isnan(v + m):
+            return np.nan, np.nan
+        small = min(max(min(v, m), 0.0), rho / 2)  # the larger of the two by the smaller
+        return (small, rho - small) if v < m else (rho - small, small)
+
+    def _evaluate(self, compiled, values, scales):
+        function, constants = compiled
+        with np.errstate(all="ignore"):
+            found = function(values | constants, tolerance=max(0.1 * self._tolerance, _FINEST), scales=scales)
+        value, error = found.values[:, 0], found.errors[:, 0]
+        k = np.argmin(value)  # the smaller one is used; others are what is left of a total
+        met = found.converged[0] and error[k] <= self._tolerance * (abs(value[k]) + scales[k])
+        self.missed |= not (met or np.isposinf(value[k]))
+        return [float(x) for x in value]

@@ -210,12 +210,23 @@ def test_settings_of_fixed_points(settings_):
 
 
 @pytest.mark.parametrize("settings_", [
-    {"start": "informed"}, {"max_iterations": 0}, {"overlap": 0.0}, {"overlap": 1.0}, {"overlap": math.nan},
-    {"overlap": -0.1}, {"start": None},
-])
+    {"start": "informed"}, {"start": None}, {"start": ["informative"]},
+    *[{"max_iterations": x} for x in (0, -3, True, 10.0, 1.5, math.nan, math.inf, "10", None, [10], np.float64(3))],
+    *[{"tolerance": x} for x in (0, 1, 2, -1e-3, True, math.nan, math.inf, "1e-3", None, 1j, [1e-3])],
+    *[{"overlap": x} for x in (0.0, 1.0, -0.1, True, math.nan, math.inf, -math.inf, 10**400, "0.3", 1j, [0.3],
+                               sympy.Symbol("a"))],
+], ids=str)
 def test_settings_of_state_evolution(settings_):
-    with pytest.raises(ValueError, match=next(iter(settings_))):
+    with pytest.raises(ValueError, match=rf"{next(iter(settings_))} = .*: give"):
         sp.state_evolution(MODEL, alpha=1.0, **settings_)
+
+
+def test_settings_may_be_of_any_kind_of_number():
+    kinds = {"max_iterations": (3, np.int64(3), sympy.Integer(3)), "tolerance": (1e-3, np.float32(1e-3), sympy.Rational(1, 1000)),
+             "overlap": (0.5, np.float64(0.5), sympy.Rational(1, 2))}
+    for name, values in kinds.items():
+        steps = {sp.state_evolution(MODEL, alpha=1.0, **{name: value}).iterations for value in values}
+        assert len(steps) == 1
 
 
 def test_symbols_must_be_named_alike():
