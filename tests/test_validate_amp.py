@@ -1,5 +1,6 @@
 """Instances, message passing on them, and the cross-check with state evolution."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -9,10 +10,18 @@ import sympy
 from scipy import stats
 
 import spinodal as sp
+from spinodal.__main__ import main
 from spinodal.equations.functions import NUMPY
 from spinodal.equations.result import Status
 from spinodal.validate.amp import amp, has_sign_symmetry, needs_nudge
-from spinodal.validate.crosscheck import amp_trajectories, crosscheck
+from spinodal.validate.crosscheck import (
+    DISAGREES,
+    LOST,
+    _Judge,
+    amp_trajectories,
+    crosscheck,
+    largest_by_chance,
+)
 from spinodal.validate.teacher import generators, sample_instance, sample_output, sample_signal
 
 PERCEPTRON = sp.GLM(sp.Rademacher(), sp.Sign())
@@ -205,6 +214,95 @@ def test_instances_that_did_not_converge_are_not_averaged_in():
     assert np.isfinite(table["theory"]).all()
     assert (table["status"] == Status.NOT_CONVERGED).all()
     assert "0 of 3 instances converged at size 100 (3 not averaged in)" in table.attrs["summary"]
+
+
+REGRESSION = sp.GLM(sp.Gaussian(), sp.Linear(noise=0.1))
+
+
+@pytest.fixture
+def noisier_instances(monkeypatch):
+    """Instances of another model than the one that theory and algorithm assume."""
+    def sampled(prior, channel, *settings):
+        return sample_instance(prior, sp.Linear(noise=0.5), *settings)
+
+    monkeypatch.setattr("spinodal.validate.crosscheck.sample_instance", sampled)
+
+
+@pytest.mark.usefixtures("noisier_instances")
+def test_a_disagreement_has_a_status_and_a_sentence():
+    table = by_quantity(crosscheck(REGRESSION, size=400, instances=8, alpha=1.0))
+    assert (table["converged"] == 8).all()
+    assert table.loc["mse", "status"] is DISAGREES
+    assert not DISAGREES.good
+    assert "mse at size 400 differs from theory by more than chance" in table.attrs["summary"]
+    course = amp_trajectories(REGRESSION, size=400, instances=8, iterations=10, alpha=1.0)
+    assert course["status"].iloc[-1] is DISAGREES
+    assert course["status"].iloc[0].good
+    assert "more than chance" in course.attrs["summary"]
+
+
+@pytest.mark.usefixtures("noisier_instances")
+@pytest.mark.parametrize("trajectory", [[], ["--trajectory"]])
+def test_a_disagreement_is_the_exit_code_of_the_command_line(capsys, trajectory):
+    arguments = ["--set", "alpha=1", "--size", "400", "--instances", "8", *trajectory]
+    assert main(["validate", "GLM(Gaussian(), Linear(noise=0.1))", *arguments]) == 1
+    assert "differs from theory by more than chance" in capsys.readouterr().out
+
+
+def test_agreement_is_good_and_says_so():
+    table = crosscheck(REGRESSION, size=400, instances=8, alpha=1.0)
+    assert (table["status"] == Status.CONVERGED).all()
+    assert table.attrs["summary"] == (
+        "8 of 8 instances converged at size 400; no difference from theory is more than chance gives in 4 comparisons"
+    )
+
+
+def test_lost_instances_have_a_status(monkeypatch):
+    """Means over those that happened to converge are not means over all."""
+    def lose_the_first(*arguments, lost=[], **settings):  # noqa: B006
+        run = amp(*arguments, **settings)
+        lost.append(run)
+        return run if len(lost) > 1 else dataclasses.replace(run, converged=False)
+
+    monkeypatch.setattr("spinodal.validate.crosscheck.amp", lose_the_first)
+    table = crosscheck(REGRESSION, size=200, instances=4, alpha=1.0)
+    assert (table["converged"] == 3).all()
+    assert table["z"].notna().all()
+    assert (table["status"] == LOST).all()
+    assert not LOST.good
+    assert "3 of 4 instances converged at size 200 (1 not averaged in)" in table.attrs["summary"]
+
+
+@pytest.mark.parametrize("converged", [0, 1])
+def test_fewer_than_two_converged_instances_have_a_status(monkeypatch, converged):
+    def lose_all_but(*arguments, runs=[], **settings):  # noqa: B006
+        runs.append(amp(*arguments, **settings))
+        return dataclasses.replace(runs[-1], converged=len(runs) <= converged)
+
+    monkeypatch.setattr("spinodal.validate.crosscheck.amp", lose_all_but)
+    table = crosscheck(REGRESSION, size=200, instances=3, alpha=1.0)
+    assert (table["converged"] == converged).all()
+    assert (table["status"] == Status.NOT_CONVERGED).all()
+    assert "no comparison at size 200: a standard error needs two" in table.attrs["summary"]
+    assert "more than chance" not in table.attrs["summary"]
+
+
+def test_what_chance_gives_depends_on_instances_and_comparisons():
+    """Student's t: few instances give large z, many comparisons too."""
+    assert largest_by_chance(2, 1) > 100
+    assert largest_by_chance(3, 6) > largest_by_chance(16, 6) > largest_by_chance(16, 1) > 3.2
+    samples = np.random.default_rng(0).standard_normal((40_000, 6, 5))
+    z = np.abs(samples.mean(axis=2)) / (samples.std(axis=2, ddof=1) / np.sqrt(5))
+    alarms = (z > largest_by_chance(5, 6)).any(axis=1).mean()
+    assert 0.0005 < alarms < 0.0015  # one table in a thousand
+
+
+def test_a_difference_of_one_component_is_no_disagreement():
+    """All instances recover, theory errs in one component of a million: no error of that kind was to be seen."""
+    judge = _Judge([-20.0] * 4, kept=16)
+    assert judge(-20.0, 1e-6, 1 / 16_000, Status.CONVERGED).good
+    assert judge(-20.0, 1e-2, 1 / 16_000, Status.CONVERGED) is DISAGREES
+    assert judge(-20.0, 1e-2, 1 / 16_000, Status.TOLERANCE_MISSED) is Status.TOLERANCE_MISSED
 
 
 def test_symbols_of_the_model_are_controls():

@@ -7,8 +7,10 @@ instance whose iteration did not converge is counted, not averaged in.
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sympy as sp
+from scipy import special
 
 from ..equations.compile import compile_expressions
 from ..equations.functions import NUMPY
@@ -31,7 +34,11 @@ __all__ = ["amp_trajectories", "crosscheck", "trajectory"]
 
 TEST_ROWS = 100_000  #: fresh rows on which errors of the outputs are measured, an instance
 RESOLUTION = 1e-8  #: relative; what the runs themselves leave open, added to the standard error in z
+FALSE_ALARM = 1e-3  #: how often chance alone may make a table disagree with theory
 MEASURED = ("overlap", "mse", "generalisation_error", "gibbs_error", "bayes_vote_error")
+# what the simulation adds to the statuses of the theory, under their own names as soon as `Status` has them
+LOST = getattr(Status, "INSTANCES_LOST", Status.NOT_CONVERGED)
+DISAGREES = getattr(Status, "DISAGREES", Status.TOLERANCE_MISSED)
 _W, _V = sp.symbols("omega V", real=True)
 _MODULES = [NUMPY, "numpy"]
 
@@ -80,7 +87,9 @@ def crosscheck(
     DataFrame
         Columns quantity, theory (at n/p as sampled), simulated, standard_error, z, size, converged,
         instances, status.  z counts what the runs leave open (1e-8 of the quantity's scale) beside the
-        standard error.  ``believed_mse`` is the variance that the algorithm computes without knowing the
+        standard error.  The status is that of the theory unless fewer than two instances converged, a z is
+        larger than chance gives among so many rows in 999 of 1000 tables, or an instance was lost.
+        ``believed_mse`` is the variance that the algorithm computes without knowing the
         signal.  Where the sign of the signal cannot be known, overlap and mse are taken up to it.  ``attrs``
         holds settings, seeds and a summary.
 
@@ -106,10 +115,11 @@ def crosscheck(
                     found.append(measure(instance, run, stream))
                 tick()
             rows += _compare(plan, p, found, instances)
+    rows = _judged(rows)
     table = pd.DataFrame(rows)
     table.attrs.update(
         _attrs(model, rng, random, start, values, alpha), sizes=list(all_sizes), instances=instances,
-        max_iterations=max_iterations, tolerance=tolerance, damping=damping, summary=_summary(table),
+        max_iterations=max_iterations, tolerance=tolerance, damping=damping, summary=_summary(rows),
     )
     return table
 
@@ -141,7 +151,8 @@ def amp_trajectories(
     Returns
     -------
     DataFrame
-        Columns iteration, theory, simulated, standard_error, z; iteration 0 is the start (`amp` says which).
+        Columns iteration, theory, simulated, standard_error, z, status; iteration 0 is the start (`amp` says
+        which).
     """
     _check_settings(model, instances, start, iterations, 0.0, name="iterations")
     if quantity not in ("mse", "overlap"):
@@ -159,12 +170,23 @@ def amp_trajectories(
     columns = np.array(simulated)
     mean = columns.mean(axis=0)
     error = columns.std(axis=0, ddof=1) / math.sqrt(instances)
+    unit = plan.scales["mse"]
     table = pd.DataFrame({
         "iteration": np.arange(iterations + 1), "theory": theory, "simulated": mean, "standard_error": error,
-        "z": _score(mean - theory, error, plan.scales["mse"]),
+        "z": _score(mean - theory, error, unit),
     })
+    judge = _Judge(table["z"], instances)
+    table["status"] = pd.Series([
+        judge(z, difference, unit / (p * instances), plan.status)
+        for z, difference in zip(table["z"], mean - theory, strict=True)
+    ])
+    summary = judge.no_difference
+    strange = np.flatnonzero(table["status"] == DISAGREES)
+    if len(strange):
+        first = int(strange[0])
+        summary = f"{quantity} {judge.differs(float(table['z'][first]))}, first in iteration {first}"
     table.attrs.update(_attrs(model, rng, random, start, values, alpha), size=p, instances=instances,
-                       quantity=quantity)
+                       quantity=quantity, summary=summary)
     return table
 
 
@@ -263,6 +285,7 @@ class _Measurement:
 
 
 def _compare(plan: _Plan, p: int, found: list[dict[str, float]], instances: int) -> list[dict[str, Any]]:
+    """Rows of one size; their status is given when all are there."""
     names = list(found[0]) if found else ["overlap", "mse"]
     rows = []
     for name in names:
@@ -270,14 +293,67 @@ def _compare(plan: _Plan, p: int, found: list[dict[str, float]], instances: int)
         values = np.array([one[name] for one in found])
         mean = float(values.mean()) if values.size else math.nan
         error = float(values.std(ddof=1)) / math.sqrt(values.size) if values.size > 1 else math.nan
-        good = len(found) > 1 and plan.status.good
+        unit = plan.scales.get(name, 1.0)
         rows.append({
             "quantity": name, "theory": theory, "simulated": mean, "standard_error": error,
-            "z": float(_score(mean - theory, error, plan.scales.get(name, 1.0))), "size": p,
-            "converged": len(found), "instances": instances,
-            "status": Status.CONVERGED if good else Status.NOT_CONVERGED,
+            "z": float(_score(mean - theory, error, unit)), "size": p,
+            "converged": len(found), "instances": instances, "status": plan.status, "unit": unit,
         })
     return rows
+
+
+def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give every row its status, knowing how many comparisons were made."""
+    scores = [row["z"] for row in rows]
+    for row in rows:
+        kept, unit, difference = row["converged"], row.pop("unit"), row["simulated"] - row["theory"]
+        if kept < 2:
+            row["status"] = Status.NOT_CONVERGED
+            continue
+        row["status"] = _Judge(scores, kept)(row["z"], difference, unit / (row["size"] * kept), row["status"])
+        if row["status"].good and kept < row["instances"]:
+            row["status"] = LOST
+    return rows
+
+
+def largest_by_chance(kept: int, comparisons: int) -> float:
+    """Return the |z| that no comparison of a table exceeds by chance, but in one table of a thousand.
+
+    Bonferroni's bound with Student's t, the standard error being estimated from `kept` instances.
+    """
+    return float(special.stdtrit(kept - 1, 1 - FALSE_ALARM / (2 * comparisons)))
+
+
+class _Judge:
+    """Tells differences that chance makes from others, in a table of given scores."""
+
+    def __init__(self, scores: Iterable[float], kept: int) -> None:
+        self._comparisons = int(np.isfinite(list(scores)).sum())
+        self._limit = largest_by_chance(kept, self._comparisons) if self._comparisons else math.inf
+
+    def __call__(self, z: float, difference: float, component: float, theory: Status) -> Status:
+        """Return the status of a comparison; `theory` is that of the theory.
+
+        A difference does not count that about one component more or less (of weight `component` in the mean over
+        instances), wrong in one of them, would make: where errors are so rare that no instance shows one, the
+        standard error is blind to them.
+        """
+        if not theory.good:
+            return theory
+        if not math.isfinite(z):  # an instance diverged, or theory has no number
+            return Status.NOT_CONVERGED
+        return DISAGREES if self.exceeds(z) and abs(difference) > 4 * component else Status.CONVERGED
+
+    def exceeds(self, z: float) -> bool:
+        return abs(z) > self._limit
+
+    def differs(self, z: float) -> str:
+        return (f"differs from theory by more than chance (z = {z:.1f}; "
+                f"among {self._comparisons} comparisons |z| < {self._limit:.1f})")
+
+    @property
+    def no_difference(self) -> str:
+        return f"no difference from theory is more than chance gives in {self._comparisons} comparisons"
 
 
 def _score(difference: Any, error: Any, scale: float) -> Any:
@@ -288,13 +364,23 @@ def _padded(values: np.ndarray, iterations: int) -> np.ndarray:
     return values[np.minimum(np.arange(iterations + 1), len(values) - 1)]
 
 
-def _summary(table: pd.DataFrame) -> str:
-    parts = []
-    for size, rows in table.groupby("size", sort=False):
-        kept, run = int(rows["converged"].iloc[0]), int(rows["instances"].iloc[0])
+def _summary(rows: list[dict[str, Any]]) -> str:
+    parts, strange = [], []
+    scores = [row["z"] for row in rows]
+    for size, group in itertools.groupby(rows, key=operator.itemgetter("size")):
+        found = list(group)
+        kept, run = found[0]["converged"], found[0]["instances"]
         lost = f" ({run - kept} not averaged in)" if kept < run else ""
         parts.append(f"{kept} of {run} instances converged at size {size}{lost}")
-    return "; ".join(parts)
+        if kept < 2:
+            parts.append(f"no comparison at size {size}: a standard error needs two")
+            continue
+        judge = _Judge(scores, kept)
+        strange += [f"{row['quantity']} at size {size} {judge.differs(row['z'])}"
+                    for row in found if row["status"] is DISAGREES and judge.exceeds(row["z"])]
+    if not strange and any(map(math.isfinite, scores)):
+        strange = [_Judge(scores, 2).no_difference]
+    return "; ".join(parts + strange)
 
 
 def _attrs(
