@@ -1,0 +1,354 @@
+"""Pseudo-arclength continuation of curves F(y) = 0 with one more unknown than equations.
+
+A predictor steps along the tangent, a bordered Newton method returns to the curve in the plane normal to the tangent:
+
+    [ J(y) ]           [ F(y)            ]
+    [ t    ] delta = - [ t . (y - guess) ]
+
+so that turning points of any unknown are passed like other points (Keller, in Applications of Bifurcation Theory,
+1977; Allgower and Georg, Introduction to Numerical Continuation Methods, 2003).  Unknowns are measured in the system's
+`scales`.  Whether F has order parameters, their conjugates or null vectors among its unknowns makes no difference here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.optimize import brentq
+
+__all__ = ["Bound", "Evaluation", "System", "Trace", "at_parameter", "corrected", "follow", "located", "polished",
+           "refined", "tangents"]
+
+_NEWTON = 12  # steps of the corrector at most
+_EASY = 3  # corrector steps up to which the next step may be longer
+_GROWTH, _CUT = 1.6, 0.4  # of the step after an easy, and after a failed correction
+_TURN = 0.35  # largest angle between successive tangents, in radians
+_SMALLEST = 1e-6  # step, in units of the scales, at which a curve counts as lost
+_LOOSE = 1e-6  # last step of the corrector on the way: Newton's next one would be its square
+_SAME = 1e-12  # of the last unknown, in units of its scale: no difference
+_STILL, _PATIENCE = 1e-6, 6  # a curve whose last unknown moves less in so many steps has come to a limit
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A system at rows of unknowns: n equations, n + 1 unknowns.
+
+    Attributes
+    ----------
+    residual : array, shape (rows, n)
+    jacobian : array, shape (rows, n, n + 1)
+    noise : array, shape (rows, n)
+        Absolute error of the residual: below it nothing is left to correct.
+    """
+
+    residual: np.ndarray
+    jacobian: np.ndarray
+    noise: np.ndarray
+
+
+class System(Protocol):
+    """n equations in n + 1 unknowns, evaluated for many rows at once."""
+
+    @property
+    def scales(self) -> np.ndarray:
+        """Natural unit of each unknown, shape (n + 1,)."""
+
+    def evaluate(self, y: np.ndarray) -> Evaluation:
+        """Residual and Jacobian at unknowns of shape (rows, n + 1)."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A curve is followed while ``inside(y) > 0`` and ends, for `reason`, where that is zero."""
+
+    reason: str
+    inside: Callable[[np.ndarray], float]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Points of a curve in order, and why it ends on either side.
+
+    Attributes
+    ----------
+    points : array, shape (points, n + 1)
+    start, stop : str
+        Reasons: ``"window"``, that of a bound, ``"closed"``, ``"limit"`` where the other unknowns run away while the last one comes to
+        rest, or ``"lost"`` where no step, however small, could be corrected.
+    """
+
+    points: np.ndarray
+    start: str
+    stop: str
+
+
+def tangents(jacobian: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Unit null vectors, in scaled unknowns, of Jacobians of shape (rows, n, n + 1)."""
+    if jacobian.shape[1] == 0:
+        return np.ones((len(jacobian), 1))
+    scaled = jacobian * scales
+    size = np.abs(scaled).max(axis=2, keepdims=True)
+    return np.linalg.svd(scaled / np.where(size > 0, size, 1.0))[2][:, -1]
+
+
+def corrected(system: System, guess: np.ndarray, normal: np.ndarray, tolerance: float = 1e-10):
+    """Newton's method in the planes through the guesses that are normal to `normal` (in scaled unknowns).
+
+    Parameters
+    ----------
+    guess, normal : arrays, shape (rows, n + 1)
+    tolerance : float
+        Of a step, in units of the scales.
+
+    Returns
+    -------
+    y : array, shape (rows, n + 1)
+    jacobian : array, shape (rows, n, n + 1)
+    steps : int
+    converged : array of bool, shape (rows,)
+    """
+    y, scales, n = np.array(guess, float), system.scales, guess.shape[1] - 1
+    if n == 0:
+        return y, np.empty((len(y), 0, 1)), 0, np.ones(len(y), bool)
+    before = np.full(len(y), np.inf)
+    active = np.arange(len(y))
+    converged = np.zeros(len(y), bool)
+    jacobian = np.zeros((len(y), n, n + 1))
+    for steps in range(1, _NEWTON + 1):
+        now = system.evaluate(y[active])
+        jacobian[active] = now.jacobian
+        with np.errstate(all="ignore"):
+            matrix = np.concatenate([now.jacobian * scales, normal[active, None, :]], axis=1)
+            size = np.abs(matrix).max(axis=2, keepdims=True)
+            right = np.concatenate([-now.residual, np.zeros((len(active), 1))], axis=1) / size[..., 0]
+            fit = np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(right).all(axis=1)
+            step = np.full(right.shape, np.nan)
+            step[fit] = _solved(matrix[fit] / size[fit], right[fit])
+        length = np.abs(step).max(axis=1)
+        exhausted = (np.abs(now.residual) <= 2 * now.noise).all(axis=1)
+        done = fit & (exhausted | (length <= tolerance))
+        moving = fit & ~exhausted & (length < 2.0) & ~((steps > 3) & (length > before[active]))
+        y[active[moving]] += step[moving] * scales
+        converged[active[done]] = True
+        before[active] = length
+        active = active[moving & ~done]
+        if len(active) == 0:
+            break
+    return y, jacobian, steps, converged
+
+
+def _solved(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solutions of linear systems, NaN for singular ones."""
+    try:
+        return np.linalg.solve(matrices, right[..., None])[..., 0]
+    except np.linalg.LinAlgError:  # one of them is singular
+        found = np.full(right.shape, np.nan)
+        for k, (matrix, b) in enumerate(zip(matrices, right, strict=True)):
+            if np.linalg.matrix_rank(matrix) == len(matrix):
+                found[k] = np.linalg.solve(matrix, b)
+        return found
+
+
+def polished(system: System, points: np.ndarray, tolerance: float = 1e-12) -> tuple[np.ndarray, np.ndarray]:
+    """Points of a curve solved on to full precision, each in the plane normal to the curve; and whether it was."""
+    y, _, _, converged = corrected(system, points, tangents(system.evaluate(points).jacobian, system.scales), tolerance)
+    return np.where(converged[:, None], y, points), converged
+
+
+def follow(system: System, start: np.ndarray, window: tuple[float, float], bounds: Sequence[Bound] = (), *,
+           largest: float = 0.2, first: float = 0.02, most: int = 2000) -> Trace:
+    """Follow the curve through `start` both ways, until the last unknown leaves its window or a bound ends it.
+
+    The system is not evaluated outside the window, but for corrections of a step that stays inside.
+
+    Parameters
+    ----------
+    system : System
+    start : array, shape (n + 1,)
+        A point on the curve (corrected first).
+    window : (low, high)
+        Of the last unknown.
+    bounds : sequence of Bound
+    largest, first : float
+        Longest and first step, in units of the scales.
+    most : int
+        Points either way; a curve longer than that ends with the reason ``"lost"``.
+
+    Raises
+    ------
+    ValueError
+        If no point of the curve is found next to `start`.
+    """
+    e = np.zeros((1, len(start)))
+    e[0, -1] = 1.0
+    y, jacobian, _, converged = corrected(system, np.asarray(start, float)[None], e)
+    if not converged[0]:
+        raise ValueError(f"start = {start}: no point of the curve was found next to it")
+    t = tangents(jacobian, system.scales)[0]
+    forward, stop = _one_way(system, y[0], t, window, bounds, largest, first, most)
+    if stop == "closed":
+        return Trace(np.array([y[0], *forward]), "closed", "closed")
+    backward, begin = _one_way(system, y[0], -t, window, bounds, largest, first, most)
+    return Trace(np.array([*backward[::-1], y[0], *forward]), begin, stop)
+
+
+def _one_way(system, y, t, window, bounds, largest, first, most):
+    """Points after y in direction t, and why they end."""
+    scales, points, origin, h = system.scales, [], y, first
+    still = 0
+    for _ in range(most):
+        guess = y + h * t * scales
+        if not window[0] <= guess[-1] <= window[1]:
+            if (edge := _at_edge(system, y, guess, window, h)) is not None:
+                return [*points, edge], "window"
+            h *= _CUT
+            if h < _SMALLEST:
+                return points, "lost"
+            continue
+        new, jacobian, steps, converged = corrected(system, guess[None], t[None], _LOOSE)
+        turn = tangents(jacobian, scales)[0] if converged[0] else t
+        turn = turn if turn @ t >= 0 else -turn
+        if not converged[0] or turn @ t < np.cos(_TURN):
+            h *= _CUT
+            if h < _SMALLEST:
+                return points, "lost"
+            continue
+        if not window[0] <= new[0, -1] <= window[1]:
+            edge = _at_edge(system, y, new[0], window, h)
+            return ([*points, edge], "window") if edge is not None else (points, "lost")
+        outside = next((bound for bound in bounds if not bound.inside(new[0]) > 0), None)
+        if outside is not None:
+            return [*points, located(system, y, new[0], outside.inside)], outside.reason
+        away = (new[0] - origin) / scales
+        if len(points) > 3 and np.linalg.norm(away) < 1.5 * h and away @ turn < 0 < (away + h * turn) @ turn:
+            return [*points, new[0], origin], "closed"
+        still = still + 1 if len(y) > 1 and abs(new[0, -1] - y[-1]) < _STILL * scales[-1] else 0
+        points.append(new[0])
+        if still == _PATIENCE:
+            return points, "limit"
+        y, t = new[0], turn
+        h = min(largest, h * _GROWTH if steps <= _EASY else h)
+    return points, "lost"
+
+
+def _at_edge(system, y, beyond, window, h):
+    """The point of the curve on the edge of the window that a step from y leaves; None if it is not found nearby."""
+    edge = window[0] if beyond[-1] < window[0] else window[1]
+    guess = y + (edge - y[-1]) / (beyond[-1] - y[-1]) * (beyond - y)
+    guess[-1] = edge
+    across = np.zeros((1, len(y)))
+    across[0, -1] = 1.0
+    new, _, _, converged = corrected(system, guess[None], across)
+    near = np.linalg.norm((new[0] - y) / system.scales) <= 2 * h
+    return new[0] if converged[0] and near else None
+
+
+def located(system: System, a: np.ndarray, b: np.ndarray, function: Callable[[np.ndarray], float]) -> np.ndarray:
+    """The point of the curve between two of its points at which a function changes sign.
+
+    Raises
+    ------
+    ValueError
+        If it has the same sign at both, or the curve is lost between them.
+    """
+    chord = (b - a) / system.scales
+    normal = (chord / np.linalg.norm(chord))[None]
+
+    def at(t: float) -> np.ndarray:
+        if t in (0.0, 1.0):
+            return a if t == 0.0 else b
+        y, _, _, converged = corrected(system, (a + t * (b - a))[None], normal)
+        if not converged[0]:
+            raise ValueError(f"the curve is lost between {a} and {b}")
+        return y[0]
+
+    return at(brentq(lambda t: function(at(t)), 0.0, 1.0, xtol=1e-14, rtol=8.9e-16))
+
+
+def at_parameter(system: System, points: np.ndarray, u: float) -> list[np.ndarray]:
+    """Every point of a curve, given by points in order, at which the last unknown is u."""
+    side = points[:, -1] - u
+    found = [points[k] for k in (0, -1) if abs(side[k]) <= _SAME * system.scales[-1]]
+    for k in np.flatnonzero((side[:-1] < 0) != (side[1:] < 0)):
+        t = side[k] / (side[k] - side[k + 1])
+        guess = points[k] + t * (points[k + 1] - points[k])
+        guess[-1] = u
+        across = np.zeros((1, len(guess)))
+        across[0, -1] = 1.0
+        y, _, _, converged = corrected(system, guess[None], across)
+        if converged[0]:
+            found.append(y[0])
+    return found
+
+
+def refined(system: System, points: np.ndarray, place: Callable[[np.ndarray], np.ndarray], *, chord: float,
+            bow: float, rounds: int = 8) -> np.ndarray:
+    """Insert points between those of a curve until it is drawn smoothly, all new ones of a round solved together.
+
+    Parameters
+    ----------
+    points : array, shape (points, n + 1)
+    place : callable
+        Coordinates, in units of the figure, of rows of unknowns.
+    chord, bow : float
+        Longest chord and largest distance of the curve from it, in those units.
+
+    Returns
+    -------
+    points : array, shape (more points, n + 1)
+        Every one solved; a chord whose middle could not be stays as it is.
+    """
+    is_open = np.ones(len(points) - 1, bool)
+    for _ in range(rounds):
+        shown = place(points)
+        lengths = np.linalg.norm(np.diff(shown, axis=0), axis=1)
+        split = np.flatnonzero(is_open & (lengths > 1e-9) & ((lengths > chord) | (_bows(shown) > bow)))
+        if len(split) == 0:
+            break
+        middle = _midpoints(points / system.scales, split) * system.scales
+        normal = (points[split + 1] - points[split]) / system.scales
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        new, _, _, converged = corrected(system, middle, normal)
+        after = ((new - points[split]) / system.scales * normal).sum(1) > 0
+        before = ((points[split + 1] - new) / system.scales * normal).sum(1) > 0
+        good = converged & after & before
+        is_open[split[~good]] = False
+        points = np.insert(points, split[good] + 1, new[good], axis=0)
+        is_open = np.insert(is_open, split[good] + 1, True)
+    return points
+
+
+def _bows(shown: np.ndarray) -> np.ndarray:
+    """How far a smooth curve through the points leaves each chord, from the turns at its ends."""
+    if len(shown) < 3:
+        return np.zeros(len(shown) - 1)
+    chords = np.diff(shown, axis=0)
+    lengths = np.linalg.norm(chords, axis=1)
+    unit = chords / np.maximum(lengths, 1e-300)[:, None]
+    turn = np.linalg.norm(np.diff(unit, axis=0), axis=1)
+    at_ends = np.concatenate([[turn[0]], turn, [turn[-1]]])
+    return lengths * np.maximum(at_ends[:-1], at_ends[1:]) / 8
+
+
+def _midpoints(points: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """Guesses halfway between neighbours, on the cubic through four points where there are four."""
+    n = len(points)
+    middle = 0.5 * (points[split] + points[split + 1])
+    inner = (split > 0) & (split < n - 2)
+    k = split[inner]
+    # parametrise by accumulated chord length and interpolate (Lagrange) at the middle of the inner chord
+    knots = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    at = 0.5 * (knots[k] + knots[k + 1])
+    four = np.stack([k - 1, k, k + 1, k + 2])
+    weights = np.ones(four.shape)
+    for i in range(4):
+        for j in range(4):
+            if i != j:
+                weights[i] *= (at - knots[four[j]]) / (knots[four[i]] - knots[four[j]])
+    cubic = (weights[..., None] * points[four]).sum(axis=0)
+    good = np.isfinite(cubic).all(axis=1)
+    middle[np.flatnonzero(inner)[good]] = cubic[good]
+    return middle
