@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from .equations.iterate import state_evolution
     from .equations.result import FixedPoint, Status
     from .phase_diagrams.branches import branches
+    from .phase_diagrams.diagram import PhaseDiagram
     from .phase_diagrams.figures import plot_branches, plot_landscape
     from .phase_diagrams.thresholds import thresholds
+    from .phase_diagrams.two_controls import phase_diagram
     from .theory.catalogue import catalogue
     from .theory.channels import (
         Abs,
@@ -64,6 +66,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "Model",
+    "PhaseDiagram",
     "PiecewiseLinear",
     "Probit",
     "Rademacher",
@@ -78,6 +81,7 @@ __all__ = [
     "crosscheck",
     "equilibrium",
     "fixed_points",
+    "phase_diagram",
     "plot_branches",
     "plot_landscape",
     "state_evolution",
@@ -115,6 +119,8 @@ _HOME = {
     "state_evolution": "equations.iterate",
     "thresholds": "phase_diagrams.thresholds",
     "branches": "phase_diagrams.branches",
+    "PhaseDiagram": "phase_diagrams.diagram",
+    "phase_diagram": "phase_diagrams.two_controls",
     "plot_branches": "phase_diagrams.figures",
     "plot_landscape": "phase_diagrams.figures",
     "crosscheck": "validate.crosscheck",

@@ -263,7 +263,8 @@ class Level(Boundary):
         _, g, errors = self._value(np.concatenate([x, x + _X_DIFFERENCE, x - _X_DIFFERENCE, x, x]),
                                    np.concatenate([u, u, u, above, below]))
         parts = [g[k * rows : (k + 1) * rows] for k in range(5)]
-        jacobian = np.stack([(parts[1] - parts[2]) / (2 * _X_DIFFERENCE), (parts[3] - parts[4]) / (above - below)], axis=1)
+        by_x = (parts[1] - parts[2]) / (2 * _X_DIFFERENCE)
+        jacobian = np.stack([by_x, (parts[3] - parts[4]) / (above - below)], axis=1)
         return Evaluation(parts[0][:, None], jacobian[:, None], np.maximum(errors[:rows, None], _EPS))
 
     def vertices(self, y):

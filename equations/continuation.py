@@ -76,8 +76,8 @@ class Trace:
     ----------
     points : array, shape (points, n + 1)
     start, stop : str
-        Reasons: ``"window"``, that of a bound, ``"closed"``, ``"limit"`` where the other unknowns run away while the last one comes to
-        rest, or ``"lost"`` where no step, however small, could be corrected.
+        Reasons: ``"window"``, that of a bound, ``"closed"``, ``"limit"`` where the other unknowns run away while the
+        last one comes to rest, or ``"lost"`` where no step, however small, could be corrected.
     """
 
     points: np.ndarray

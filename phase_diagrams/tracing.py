@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -60,14 +61,15 @@ class Line:
         return y, system.vertices(y) if found else self.take(slice(0, 0)).vertices
 
 
-def trace(model: Model, axis: Axis, other: Axis, seed: Seed, levels: dict[str, sp.Expr] | None = None) -> dict[str, Any]:
+def trace(model: Model, axis: Sequence[Any], other: Sequence[Any], seed: Seed,
+          levels: dict[str, sp.Expr] | None = None) -> dict[str, Any]:
     """Follow the boundary through a seed; plain data, as a store keeps it.
 
     Parameters
     ----------
     model : Model
         With no free controls but the linear one and ``axis.name``.
-    axis, other : Axis
+    axis, other : fields of Axis
         The second control, and the linear one.
 
     Returns
@@ -76,6 +78,7 @@ def trace(model: Model, axis: Axis, other: Axis, seed: Seed, levels: dict[str, s
         ``points`` (lists of unknowns) with ``start`` and ``stop``, and ``cusps`` (index of the vertex in `points`,
         error in u); empty ``points`` if no point of the boundary was found next to the seed.
     """
+    axis, other = Axis(*axis), Axis(*other)
     surface = Surface(model, axis)
     system = system_of(seed, surface, levels)
     low, high = float(axis.u(axis.low)), float(axis.u(axis.high))
@@ -137,7 +140,7 @@ def lines_of(system: Boundary, seed: Seed, found: dict[str, Any], other: Axis) -
     points = np.array(found["points"])
     ends = [0, *(index for index, _ in found["cusps"]), len(points) - 1]
     lines = []
-    for a, b in zip(ends[:-1], ends[1:], strict=True):
+    for a, b in itertools.pairwise(ends):
         start = found["start"] if a == 0 else "cusp"
         stop = found["stop"] if b == len(points) - 1 else "cusp"
         piece = points[a : b + 1]
