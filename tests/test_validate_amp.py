@@ -374,8 +374,10 @@ def test_the_room_does_not_load_numba(tmp_path):
 
 # ---- theory and simulation, with their errors ----
 
-# What 16 instances of this size resolve: 4 standard errors, and the finite-size bias of order 1/p
+# What so many instances of this size resolve: 4 standard errors, and the finite-size bias of order 1/p.  The errors
+# are those of 16 instances of size 1500, at half the cost.
 Z = 4.0
+MANY = {"size": 800, "instances": 30}
 
 
 @pytest.mark.slow
@@ -388,15 +390,16 @@ Z = 4.0
         (sp.GLM(sp.GaussBernoulli(0.3), sp.Linear(noise=0.01)), 0.8),
         (sp.GLM(sp.GaussBernoulli(0.2), sp.Linear()), 0.25),
         (sp.GLM(sp.Gaussian(), sp.ReLU(noise=0.1)), 1.5),
-        (sp.GLM(sp.Gaussian(), sp.HardTanh(noise=0.1)), 1.5),
+        (sp.GLM(sp.Gaussian(), sp.HardTanh(noise=0.3)), 1.5),
         (sp.GLM(sp.Bernoulli(0.3), sp.Abs(noise=0.1)), 1.0),
     ],
     ids=str,
 )
 def test_message_passing_reaches_the_fixed_point_of_state_evolution(model, alpha):
-    table = by_quantity(crosscheck(model, size=1500, instances=16, rng=1, alpha=alpha))
-    assert table["converged"].iloc[0] >= 14
+    table = by_quantity(crosscheck(model, **MANY, rng=1, alpha=alpha))
+    assert table["converged"].iloc[0] >= 27
     assert (table["z"].abs() < Z).all(), table
+    assert (table["status"] != DISAGREES).all()
 
 
 @pytest.mark.slow
@@ -411,8 +414,9 @@ def test_message_passing_reaches_the_fixed_point_of_state_evolution(model, alpha
     ids=str,
 )
 def test_message_passing_follows_state_evolution_step_by_step(model, alpha):
-    table = amp_trajectories(model, size=1500, instances=16, rng=2, iterations=12, alpha=alpha)
+    table = amp_trajectories(model, **MANY, rng=2, iterations=12, alpha=alpha)
     assert (table["z"].abs() < Z).all(), table
+    assert (table["status"] != DISAGREES).all()
 
 
 @pytest.mark.slow
@@ -422,7 +426,7 @@ def test_message_passing_follows_state_evolution_step_by_step(model, alpha):
         (PERCEPTRON, 1.9, "uninformative"),
         (PERCEPTRON, 1.45, "informative"),
         (sp.GLM(sp.GaussBernoulli(0.2), sp.Linear()), 0.5, "uninformative"),
-        (sp.GLM(sp.Gaussian(), sp.Abs()), 1.5, "uninformative"),
+        (sp.GLM(sp.Gaussian(), sp.Abs()), 2.5, "uninformative"),
     ],
     ids=str,
 )
