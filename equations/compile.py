@@ -388,7 +388,9 @@ def _by_law(means: Sequence[GaussianMean]) -> list[list[GaussianMean]]:
 
 def _bodies_and_bindings(means: Sequence[GaussianMean]) -> tuple[list[sp.Expr], list[tuple[sp.Symbol, sp.Expr]]]:
     """Integrands, and all that they bind: equal names of different bindings are told apart."""
-    bodies, bindings, seen = [], [], {}
+    bodies: list[sp.Expr] = []
+    bindings: list[tuple[sp.Symbol, sp.Expr]] = []
+    seen: dict[Any, dict[sp.Symbol, sp.Symbol]] = {}
     for mean in means:
         if not isinstance(mean.f, Let):
             bodies.append(mean.f)

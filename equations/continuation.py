@@ -197,8 +197,8 @@ def follow(system: System, start: np.ndarray, window: tuple[float, float], bound
 
 def _one_way(system, y, t, window, bounds, largest, first, most):
     """Points after y in direction t, and why they end."""
-    scales, points, origin, h = system.scales, [], y, first
-    still = 0
+    scales, origin, h, still = system.scales, y, first, 0
+    points: list[np.ndarray] = []
     for _ in range(most):
         guess = y + h * t * scales
         if not window[0] <= guess[-1] <= window[1]:

@@ -71,7 +71,8 @@ def crossings(one: Line, other: Line, systems: tuple[Boundary, Boundary], kind: 
         along = abs(gap_slope(one, u))
         if any(abs(m.u - u) < 1e-10 for m in found):
             continue
-        found.append(Meeting(kind, u, a[0], error_u, a[1] + along * error_u, *a[2], ids))
+        overlap, mse, entropy = a[2]
+        found.append(Meeting(kind, u, a[0], error_u, a[1] + along * error_u, overlap, mse, entropy, ids))
     return found
 
 

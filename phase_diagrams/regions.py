@@ -76,7 +76,7 @@ def _meetings(one: Drawn, other: Drawn) -> list[float]:
     return found
 
 
-def column_of(model: Model, axis: Sequence[Any], other: Sequence[Any],
+def column_of(model: Model, axis: Axis, other: Axis,
               lines: Sequence[tuple[int, str, list[tuple[float, float]]]], low: float,
               high: float) -> list[dict[str, Any]]:
     """Name the strips of one column; plain data, as a store keeps it.
@@ -85,14 +85,13 @@ def column_of(model: Model, axis: Sequence[Any], other: Sequence[Any],
     ----------
     model : Model
         With no free controls but the linear one and ``axis.name``.
-    axis, other : fields of Axis
+    axis, other : Axis
         The second control, and the linear one.
     lines : (id, kind, vertices (u, v))
         Boundaries that pass the column.
     low, high : float
         Its range in u.
     """
-    axis, other = Axis(*axis), Axis(*other)
     u = 0.5 * (low + high)
     bottom, top = float(other.u(other.low)), float(other.u(other.high))
     edges: list[tuple[float, int, str]] = [(bottom, -1, "")]
@@ -118,7 +117,8 @@ def column_of(model: Model, axis: Sequence[Any], other: Sequence[Any],
 
 def _named(curve: Curve, control: float, better_above: bool) -> dict[str, Any]:
     """The name of the phase at a control value, from all its states."""
-    states = fixed_points(curve.model, **{curve.model.linear_control.name: control})
+    controls: dict[str, Any] = {curve.model.linear_control.name: control}
+    states = fixed_points(curve.model, **controls)
     stable = [state for state in states if state.stable]
     if not stable:
         return {"name": "unknown", "states": 0, "overlap": np.nan, "mse": np.nan, "status": str(states[0].status)}

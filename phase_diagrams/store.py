@@ -169,11 +169,10 @@ def _text(value: Any) -> str:
         return "{" + ", ".join(sorted(f"{_text(key)}: {_text(item)}" for key, item in value.items())) + "}"
     if isinstance(value, sp.Basic) and all(_plain(node) for node in sp.preorder_traversal(value)):
         return f"sympy {sp.srepr(value)}"  # str would round
-    if isinstance(value, Parametrised):
-        # a class inherits formulas from bases that may come from other files
-        bases = [base for base in type(value).__mro__ if issubclass(base, Parametrised)]
-        parts = [f"{field.name}={_text(getattr(value, field.name))}"
-                 for field in dataclasses.fields(value)]  # type: ignore[arg-type]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and _is_frozen(type(value)):
+        # a model, a part of one, an axis; a class inherits formulas from bases that may come from other files
+        bases = [base for base in type(value).__mro__ if dataclasses.is_dataclass(base) or base is Parametrised]
+        parts = [f"{field.name}={_text(getattr(value, field.name))}" for field in dataclasses.fields(value)]
         return f"{' '.join(map(_definition, bases))} ({', '.join(parts)})"
     if hasattr(value, "dist") and hasattr(value, "args"):  # a frozen law
         from scipy import stats
@@ -186,6 +185,10 @@ def _text(value: Any) -> str:
         return _definition(value)
     raise TypeError(f"{value!r} ({type(value).__name__}) has no fingerprint: give numbers, texts, models, and lists "
                     "and dictionaries of them")
+
+
+def _is_frozen(kind: Any) -> bool:
+    return bool(kind.__dataclass_params__.frozen)
 
 
 def _plain(node: Any) -> bool:

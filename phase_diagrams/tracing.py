@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,7 +19,7 @@ from .slices import Seed, system_of
 __all__ = ["Line", "lines_of", "passes", "trace"]
 
 _MERGED = 0.03  # difference of ln s of two states that cross below which they are taken to meet in a cusp
-_CHORD, _BOW = {False: 0.02, True: 0.04}, {False: 4e-4, True: 1.5e-3}  # of the figure: cheap and dear averages
+_CHORD, _BOW = {False: 0.02, True: 0.04}, {False: 4e-4, True: 8e-4}  # of the figure: cheap and dear averages
 _LARGEST = 0.2  # step, in units of ln s and of the window
 _AWAY = 0.05  # of the figure: vertices farther outside the window are not refined
 _SAME = 1e-11  # in units of the scales: one point, not two
@@ -61,7 +61,7 @@ class Line:
         return y, system.vertices(y) if found else self.take(slice(0, 0)).vertices
 
 
-def trace(model: Model, axis: Sequence[Any], other: Sequence[Any], seed: Seed,
+def trace(model: Model, axis: Axis, other: Axis, seed: Seed,
           levels: dict[str, sp.Expr] | None = None) -> dict[str, Any]:
     """Follow the boundary through a seed; plain data, as a store keeps it.
 
@@ -69,7 +69,7 @@ def trace(model: Model, axis: Sequence[Any], other: Sequence[Any], seed: Seed,
     ----------
     model : Model
         With no free controls but the linear one and ``axis.name``.
-    axis, other : fields of Axis
+    axis, other : Axis
         The second control, and the linear one.
 
     Returns
@@ -78,7 +78,6 @@ def trace(model: Model, axis: Sequence[Any], other: Sequence[Any], seed: Seed,
         ``points`` (lists of unknowns) with ``start`` and ``stop``, and ``cusps`` (index of the vertex in `points`,
         error in u); empty ``points`` if no point of the boundary was found next to the seed.
     """
-    axis, other = Axis(*axis), Axis(*other)
     surface = Surface(model, axis)
     system = system_of(seed, surface, levels)
     low, high = float(axis.u(axis.low)), float(axis.u(axis.high))
@@ -98,7 +97,7 @@ def trace(model: Model, axis: Sequence[Any], other: Sequence[Any], seed: Seed,
     points = refined(system, points, place, chord=_CHORD[dear], bow=_BOW[dear])
     points, _ = polished(system, points)
     points[:, -1] = np.clip(points[:, -1], low, high)
-    cusps = []
+    cusps: list[tuple[int, float]] = []
     if isinstance(system, Fold):
         points, cusps = _with_cusps(system, points)
     start, stop = found.start, found.stop
@@ -124,7 +123,7 @@ def _placed(system: Boundary, axis: Axis, other: Axis) -> Callable[[np.ndarray],
 def _with_cusps(system: Fold, points: np.ndarray) -> tuple[np.ndarray, list[tuple[int, float]]]:
     """The points of a fold with its cusps among them: where a maximum of the control turns into a minimum."""
     turn = system.vertices(points).turn
-    cusps = []
+    cusps: list[tuple[int, float]] = []
     for k in np.flatnonzero(np.sign(turn[:-1]) * np.sign(turn[1:]) < 0)[::-1]:
         y = located(system, points[k], points[k + 1], lambda y: float(system.vertices(y[None]).turn[0]))
         points = np.insert(points, k + 1, y, axis=0)
