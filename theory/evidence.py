@@ -79,7 +79,10 @@ class EvidenceMean(sp.Expr):
         return set().union(self.law.free_symbols, *(time.free_symbols for time in self.times))
 
     def _eval_derivative(self, t):
-        if t in self.law.free_symbols:  # no identity holds: differentiate the Gaussian averages themselves
+        # no identity holds where the law changes, or the variance of the field as a whole: then the Gaussian averages
+        # themselves are differentiated
+        widened = any(part.has(t) and (self.times[0] + part).diff(t) != 0 for part in self.times[1:])
+        if t in self.law.free_symbols or widened:
             return self.doit(closed=False).diff(t)
         rate = self.times[0].diff(t)
         if rate == 0:
