@@ -24,7 +24,7 @@ _SAME = 1e-6  # of the window: two meetings are one
 
 
 def arranged(model: Model, axis: Axis, other: Axis, levels: dict[str, sp.Expr],
-             traced: Sequence[tuple[Seed, dict[str, Any]]]) -> tuple[list[Line], list[Meeting]]:
+             traced: Sequence[tuple[Seed, dict[str, Any]]]) -> tuple[list[Line], list[Boundary], list[Meeting]]:
     """Lines in the window, cut where first-order lines cease to be transitions, and where lines meet.
 
     Parameters
@@ -59,7 +59,7 @@ def arranged(model: Model, axis: Axis, other: Axis, levels: dict[str, sp.Expr],
     return _cut(lines, systems, meetings, model, axis)
 
 
-def _cut(lines, systems, meetings, model, axis) -> tuple[list[Line], list[Meeting]]:
+def _cut(lines, systems, meetings, model, axis) -> tuple[list[Line], list[Boundary], list[Meeting]]:
     """Cut first-order lines where they meet others and keep the stretches on which both states are the best ones."""
     raw = []
     for (i, one), (j, two) in itertools.combinations(enumerate(lines), 2):
@@ -93,7 +93,7 @@ def _cut(lines, systems, meetings, model, axis) -> tuple[list[Line], list[Meetin
                 if point is not None and not any(
                         m.type == "tricritical" and abs(m.u - point.u) < _SAME * axis.length for m in found):
                     found.append(point)
-    return kept, found
+    return kept, kept_systems, found
 
 
 def _value_of(system: Boundary) -> Callable[[float], tuple[float, float]]:

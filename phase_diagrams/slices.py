@@ -13,7 +13,7 @@ from ..equations.fixed_points import concrete
 from ..equations.surface import Surface
 from ..theory.model import Model
 from .branches import Branch, branches_of
-from .thresholds import Threshold, all_thresholds
+from .transitions import Threshold, all_thresholds
 
 __all__ = ["Seed", "seeds_at", "system_of"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 
 from ..equations.boundaries import Boundary, Crossing, Fold, Vertices
-from ..equations.continuation import Bound, at_parameter, follow, located, polished, refined
+from ..equations.continuation import Bound, at_parameter, follow, located, polished, refined, tangents
 from ..equations.surface import Axis, Surface
 from ..theory.model import Model
 from .slices import Seed, system_of
@@ -22,6 +22,7 @@ _MERGED = 0.03  # difference of ln s of two states that cross below which they a
 _CHORD, _BOW = {False: 0.02, True: 0.04}, {False: 4e-4, True: 8e-4}  # of the figure: cheap and dear averages
 _LARGEST = 0.2  # step, in units of ln s and of the window
 _AWAY = 0.05  # of the figure: vertices farther outside the window are not refined
+_TANGENT = 1e-5  # step along the tangent over which ln c is differenced
 _SAME = 1e-11  # in units of the scales: one point, not two
 
 
@@ -59,6 +60,23 @@ class Line:
         found = at_parameter(system, self.points, u)
         y = np.array(found) if found else np.empty((0, self.points.shape[1]))
         return y, system.vertices(y) if found else self.take(slice(0, 0)).vertices
+
+
+    def passing(self, system: Boundary, log_control: float) -> list[np.ndarray]:
+        """Every point of the line at which the first control has a value."""
+        gap = self.vertices.log_control - log_control
+        return [
+            located(system, self.points[k], self.points[k + 1],
+                    lambda y: float(system.vertices(y[None]).log_control[0] - log_control))
+            for k in np.flatnonzero((gap[:-1] < 0) != (gap[1:] < 0))
+        ]
+
+    def rate(self, system: Boundary, y: np.ndarray) -> float:
+        """d ln c/du along the line, at one of its points."""
+        t = tangents(system.evaluate(y[None]).jacobian, system.scales)[0]
+        step = _TANGENT * t * system.scales
+        after, before = system.vertices(np.array([y + step, y - step])).log_control
+        return float((after - before) / (2 * step[-1]))
 
 
 def trace(model: Model, axis: Axis, other: Axis, seed: Seed,

@@ -1,8 +1,4 @@
-"""The phase diagram in two controls: thresholds on slices, boundaries followed through them, meeting points, regions.
-
-Slices find what there is; continuation follows it; every threshold of every slice must lie on a boundary that was
-followed, else it starts one of its own; slices are added between slices until they find nothing new.
-"""
+"""The phase diagram in two controls: boundaries, meeting points, and the regions between them."""
 
 from __future__ import annotations
 
@@ -16,22 +12,17 @@ import pandas as pd
 import sympy as sp
 
 from ..equations.fixed_points import concrete
-from ..equations.surface import Axis, Surface
+from ..equations.surface import Axis
 from ..theory.model import Model
 from ..theory.parameters import number, symbol
-from .arrangement import arranged
 from .diagram import AxisSpec, PhaseDiagram
 from .labels import written
 from .regions import column_of, columns
-from .slices import Seed, seeds_at, system_of
-from .store import sweep
-from .tracing import passes, trace
+from .search import Sweeps, search
 from .vertices import boundary_table, drawn, meeting_table
 
 __all__ = ["phase_diagram"]
 
-_SLICES = {False: 7, True: 5}  # first slices, of cheap and of dear averages
-_ROUNDS = 3  # of slices between slices
 _DECADES = 30.0  # ratio of a window's ends from which its axis is logarithmic
 _ABOVE_ZERO = 1e-3  # of the window: where it starts if 0 is a limit of the control
 
@@ -73,14 +64,13 @@ def phase_diagram(
     """
     reduced, across, up, values = _checked(model, x, y, controls)
     given = {kind: sp.sympify(expr) for kind, expr in (levels or {}).items()}
-    run = _Runner(store, executor, progress)
-    window = {"axis": across, "other": up}
-    seeds, traced = _boundaries(run, reduced, across, window, given)
-    lines, meetings = arranged(reduced, across, up, given, traced)
+    run = Sweeps(store=store, executor=executor, progress=progress)
+    found = search(reduced, across, up, run, given)
+    lines, meetings = found.lines, found.meetings
     boundaries = boundary_table(lines, meetings, across, up)
     shown = [drawn(boundaries, k, across, up) for k in range(len(lines))]
     pieces = [{
-        "model": reduced, **window, "low": low, "high": high,
+        "model": reduced, "axis": across, "other": up, "low": low, "high": high,
         "lines": [(k, line.kind, np.stack([line.u, line.v], 1).tolist()) for k, line in enumerate(shown)
                   if line.u.min() < high and line.u.max() > low],
     } for low, high in columns(shown, across)]
@@ -88,18 +78,8 @@ def phase_diagram(
     return PhaseDiagram(
         model=written(model), x=_spec(across), y=_spec(up), controls=values, boundaries=boundaries,
         special_points=meeting_table(meetings, across, up), regions=pd.DataFrame(list(strips)),
-        settings={"slices": sorted({across.value(seed["u"]).item() for seed in seeds})},
+        settings={"slices": sorted({across.value(seed["u"]).item() for seed in found.seeds})},
     )
-
-
-class _Runner:
-    """Sweeps with one store, executor and progress setting."""
-
-    def __init__(self, store: Any, executor: Any, progress: bool | Callable[..., Any]):
-        self._settings = {"store": store, "executor": executor, "progress": progress}
-
-    def __call__(self, function: Callable[..., Any], tasks: list[dict[str, Any]], description: str) -> list[Any]:
-        return sweep(function, tasks, description=description, **self._settings) if tasks else []
 
 
 def _checked(model, x, y, controls) -> tuple[Model, Axis, Axis, dict[str, float]]:
@@ -152,47 +132,3 @@ def _axis(which: str, given: Sequence[Any]) -> Axis:
 
 def _spec(axis: Axis) -> AxisSpec:
     return AxisSpec(axis.name, axis.low, axis.high, log=axis.log)
-
-
-def _boundaries(run: _Runner, model: Model, axis: Axis, window: dict[str, Any],
-                levels: dict[str, sp.Expr]) -> tuple[list[Seed], list[tuple[Seed, dict[str, Any]]]]:
-    """All seeds of all slices, and a traced boundary through every one of them."""
-    surface = Surface(model, axis)
-    low, high = float(axis.u(axis.low)), float(axis.u(axis.high))
-    grid = list(np.linspace(low, high, _SLICES[surface.formulas.nested]))
-    new = grid
-    seeds: list[Seed] = []
-    traced: list[tuple[Seed, dict[str, Any]]] = []
-    for _ in range(_ROUNDS):
-        tasks = [{"model": model, "axis": axis.name, "value": float(axis.value(u)), "u": float(u), "levels": levels}
-                 for u in new]
-        found = list(itertools.chain.from_iterable(run(seeds_at, tasks, "slices")))
-        seeds += found
-        pending = [seed for seed in found if not _is_known(seed, traced, surface, levels)]
-        something_new = bool(pending)
-        while pending:
-            batch = list({_key(seed): seed for seed in reversed(pending)}.values())[::-1]  # one of each system at once
-            tasks = [{"model": model, **window, "seed": seed, "levels": levels} for seed in batch]
-            results = run(trace, tasks, "boundaries")
-            traced += zip(batch, results, strict=True)
-            pending = [seed for seed in pending if seed not in batch and not _is_known(seed, traced, surface, levels)]
-        if not something_new and len(new) < len(grid):
-            break
-        grid = sorted({*grid, *new})
-        new = [0.5 * (a + b) for a, b in itertools.pairwise(grid)]
-        if len(new) > 2 * _SLICES[surface.formulas.nested]:
-            break
-    return seeds, traced
-
-
-def _key(seed: Seed) -> tuple[str, ...]:
-    """Which system a seed belongs to."""
-    return tuple(seed.get(name, "") for name in ("kind", "system", "name", "what", "lower", "upper"))
-
-
-def _is_known(seed: Seed, traced, surface: Surface, levels) -> bool:
-    system = system_of(seed, surface, levels)
-    return any(
-        _key(other) == _key(seed) and found["points"] and passes(system, np.array(found["points"]), seed)
-        for other, found in traced
-    )

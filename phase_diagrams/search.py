@@ -1,0 +1,110 @@
+"""All boundaries in the plane of two controls.
+
+Slices find what there is; continuation follows it; every threshold of every slice must lie on a boundary that was
+followed, else it starts one of its own; slices are added between slices until they find nothing new.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..equations.boundaries import Boundary
+from ..equations.surface import Axis, Surface
+from ..theory.model import Model
+from .arrangement import arranged
+from .meeting import Meeting
+from .slices import Seed, seeds_at, system_of
+from .store import sweep
+from .tracing import Line, passes, trace
+
+__all__ = ["Boundaries", "Sweeps", "search"]
+
+_SLICES = {False: 7, True: 5}  # first slices, of cheap and of dear averages
+_ROUNDS = 3  # of slices between slices
+
+
+class Sweeps:
+    """Sweeps over tasks with one store, executor and progress setting."""
+
+    def __init__(self, *, store: Any = None, executor: Any = None, progress: bool | Callable[..., Any] = False):
+        self._settings = {"store": store, "executor": executor, "progress": progress}
+
+    def __call__(self, function: Callable[..., Any], tasks: list[dict[str, Any]], description: str) -> list[Any]:
+        return sweep(function, tasks, description=description, **self._settings) if tasks else []
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """What was found: lines in the window with their systems, the points where they meet, thresholds of all slices."""
+
+    lines: list[Line]
+    systems: list[Boundary]
+    meetings: list[Meeting]
+    seeds: list[Seed]
+
+
+def search(model: Model, axis: Axis, other: Axis, run: Sweeps, levels: dict[str, sp.Expr] | None = None) -> Boundaries:
+    """Find and follow all boundaries.
+
+    Parameters
+    ----------
+    model : Model
+        With no free controls but the linear one and ``axis.name``.
+    axis, other : Axis
+        The second control, and the linear one.
+    run : Sweeps
+    levels : mapping of kind to expression
+        Functions of the state whose zeros are boundaries too.
+    """
+    seeds, traced = _traced(run, model, axis, other, levels or {})
+    return Boundaries(*arranged(model, axis, other, levels or {}, traced), seeds)
+
+
+def _traced(run: Sweeps, model: Model, axis: Axis, other: Axis,
+            levels: dict[str, sp.Expr]) -> tuple[list[Seed], list[tuple[Seed, dict[str, Any]]]]:
+    """All seeds of all slices, and a traced boundary through every one of them."""
+    surface = Surface(model, axis)
+    low, high = float(axis.u(axis.low)), float(axis.u(axis.high))
+    grid = list(np.linspace(low, high, _SLICES[surface.formulas.nested]))
+    new = grid
+    seeds: list[Seed] = []
+    traced: list[tuple[Seed, dict[str, Any]]] = []
+    for _ in range(_ROUNDS):
+        tasks = [{"model": model, "axis": axis.name, "value": float(axis.value(u)), "u": float(u), "levels": levels}
+                 for u in new]
+        found = list(itertools.chain.from_iterable(run(seeds_at, tasks, "slices")))
+        seeds += found
+        pending = [seed for seed in found if not _is_known(seed, traced, surface, levels)]
+        something_new = bool(pending)
+        while pending:
+            batch = list({_key(seed): seed for seed in reversed(pending)}.values())[::-1]  # one of each system at once
+            tasks = [{"model": model, "axis": axis, "other": other, "seed": seed, "levels": levels} for seed in batch]
+            results = run(trace, tasks, "boundaries")
+            traced += zip(batch, results, strict=True)
+            pending = [seed for seed in pending if seed not in batch and not _is_known(seed, traced, surface, levels)]
+        if not something_new and len(new) < len(grid):
+            break
+        grid = sorted({*grid, *new})
+        new = [0.5 * (a + b) for a, b in itertools.pairwise(grid)]
+        if len(new) > 2 * _SLICES[surface.formulas.nested]:
+            break
+    return seeds, traced
+
+
+def _key(seed: Seed) -> tuple[str, ...]:
+    """Which system a seed belongs to."""
+    return tuple(seed.get(name, "") for name in ("kind", "system", "name", "what", "lower", "upper"))
+
+
+def _is_known(seed: Seed, traced, surface: Surface, levels) -> bool:
+    system = system_of(seed, surface, levels)
+    return any(
+        _key(other) == _key(seed) and found["points"] and passes(system, np.array(found["points"]), seed)
+        for other, found in traced
+    )
