@@ -29,7 +29,8 @@ _TURN = 0.35  # largest angle between successive tangents, in radians
 _SMALLEST = 1e-6  # step, in units of the scales, at which a curve counts as lost
 _LOOSE = 1e-6  # last step of the corrector on the way: Newton's next one would be its square
 _SAME = 1e-12  # of the last unknown, in units of its scale: no difference
-_STILL, _PATIENCE = 1e-6, 6  # a curve whose last unknown moves less in so many steps has come to a limit
+# A curve has come to a limit if its last unknown moves less in so many steps in which another one moves more
+_STILL, _RUNS, _PATIENCE = 1e-6, 1e-2, 6
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,8 @@ def _one_way(system, y, t, window, bounds, largest, first, most):
         away = (new[0] - origin) / scales
         if len(points) > 3 and np.linalg.norm(away) < 1.5 * h and away @ turn < 0 < (away + h * turn) @ turn:
             return [*points, new[0], origin], "closed"
-        still = still + 1 if len(y) > 1 and abs(new[0, -1] - y[-1]) < _STILL * scales[-1] else 0
+        step = np.abs(new[0] - y) / scales
+        still = still + 1 if step[-1] < _STILL and step.max() > _RUNS else 0
         points.append(new[0])
         if still == _PATIENCE:
             return points, "limit"

@@ -20,6 +20,8 @@ class Status(enum.Enum):
     ILL_CONDITIONED = "ill-conditioned"
     OUTSIDE_RANGE = "outside the range scanned"
     NOT_CONVERGED = "not converged"
+    DISAGREES = "simulation disagrees"
+    INSTANCES_LOST = "instances lost"
 
     @property
     def good(self) -> bool:
@@ -43,6 +45,10 @@ _ADVICE = {
     "error of the control: read `error`, or ask for digits=30",
     Status.OUTSIDE_RANGE: "the state lies beyond the range of precisions that double precision resolves",
     Status.NOT_CONVERGED: "the iteration used all its steps: give more max_iterations, or solve with fixed_points",
+    Status.DISAGREES: "theory and simulation differ by more than chance: a difference that falls with the size "
+    "(sizes=...) is an effect of finite size, else one of them is wrong",
+    Status.INSTANCES_LOST: "some instances did not converge and are not averaged in: give more max_iterations, damping "
+    "or a larger size",
 }
 
 

@@ -36,9 +36,6 @@ TEST_ROWS = 100_000  #: fresh rows on which errors of the outputs are measured, 
 RESOLUTION = 1e-8  #: relative; what the runs themselves leave open, added to the standard error in z
 FALSE_ALARM = 1e-3  #: how often chance alone may make a table disagree with theory
 MEASURED = ("overlap", "mse", "generalisation_error", "gibbs_error", "bayes_vote_error")
-# what the simulation adds to the statuses of the theory, under their own names as soon as `Status` has them
-LOST = getattr(Status, "INSTANCES_LOST", Status.NOT_CONVERGED)
-DISAGREES = getattr(Status, "DISAGREES", Status.TOLERANCE_MISSED)
 _W, _V = sp.symbols("omega V", real=True)
 _MODULES = [NUMPY, "numpy"]
 
@@ -181,7 +178,7 @@ def amp_trajectories(
         for z, difference in zip(table["z"], mean - theory, strict=True)
     ])
     summary = judge.no_difference
-    strange = np.flatnonzero(table["status"] == DISAGREES)
+    strange = np.flatnonzero(table["status"] == Status.DISAGREES)
     if len(strange):
         first = int(strange[0])
         summary = f"{quantity} {judge.differs(float(table['z'][first]))}, first in iteration {first}"
@@ -312,7 +309,7 @@ def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         row["status"] = _Judge(scores, kept)(row["z"], difference, unit / (row["size"] * kept), row["status"])
         if row["status"].good and kept < row["instances"]:
-            row["status"] = LOST
+            row["status"] = Status.INSTANCES_LOST
     return rows
 
 
@@ -342,7 +339,7 @@ class _Judge:
             return theory
         if not math.isfinite(z):  # an instance diverged, or theory has no number
             return Status.NOT_CONVERGED
-        return DISAGREES if self.exceeds(z) and abs(difference) > 4 * component else Status.CONVERGED
+        return Status.DISAGREES if self.exceeds(z) and abs(difference) > 4 * component else Status.CONVERGED
 
     def exceeds(self, z: float) -> bool:
         return abs(z) > self._limit
@@ -377,7 +374,7 @@ def _summary(rows: list[dict[str, Any]]) -> str:
             continue
         judge = _Judge(scores, kept)
         strange += [f"{row['quantity']} at size {size} {judge.differs(row['z'])}"
-                    for row in found if row["status"] is DISAGREES and judge.exceeds(row["z"])]
+                    for row in found if row["status"] is Status.DISAGREES and judge.exceeds(row["z"])]
     if not strange and any(map(math.isfinite, scores)):
         strange = [_Judge(scores, 2).no_difference]
     return "; ".join(parts + strange)
