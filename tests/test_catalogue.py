@@ -45,6 +45,21 @@ def test_defaults_make_a_model_without_other_controls(name):
     assert [control.name for control in numeric.controls] == ["alpha"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_of_the_diagram_are_two_controls_where_there_are_two(name):
+    entry = sp.catalogue()[name]
+    if entry.controls == ("alpha",):
+        assert (entry.x, entry.y) == (None, None)
+        return
+    (across, low, high, *scale), (up, bottom, top) = entry.x, entry.y
+    assert up == entry.model.linear_control.name == "alpha"
+    assert across in set(entry.controls) - {up}
+    assert 0 <= low < high
+    assert 0 <= bottom < top
+    assert scale in ([], ["linear"], ["log"])
+    assert set(entry.settings({}, (across, up))) == set(entry.controls) - {across, up}
+
+
 def test_entries_cannot_be_changed():
     entry = sp.catalogue()["compressed-sensing"]
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -60,6 +75,8 @@ def test_settings_fill_in_the_defaults():
     assert entry.settings({"rho": 0.1}, "alpha") == {"rho": 0.1, "noise": 0}
     assert entry.settings({"alpha": 0.5}) == {"alpha": 0.5, "rho": 0.2, "noise": 0}
     assert entry.settings({"alpha": 0.5}, "rho") == {"alpha": 0.5, "noise": 0}
+    assert entry.settings({}, ("rho", "alpha")) == {"noise": 0}
+    assert entry.settings({"rho": 0.1}, ["noise", "alpha"]) == {"rho": 0.1}
 
 
 def test_defaults_are_exact_on_request():
@@ -73,6 +90,7 @@ def test_defaults_are_exact_on_request():
         ({"rh": 0.1}, "alpha", "rh is not a control of compressed-sensing; did you mean 'rho'"),
         ({}, "alhpa", "alhpa is not a control of compressed-sensing; did you mean 'alpha'"),
         ({"alpha": 1}, "alpha", "alpha = 1 is fixed and varied at once"),
+        ({"noise": 0.1}, ("noise", "alpha"), "noise = 0.1 is fixed and varied at once"),
         ({}, None, "compressed-sensing needs a value of alpha"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The catalogue: systems of the literature by name, with the range in which their transitions lie.
+"""The catalogue: systems of the literature by name, with the ranges in which their transitions lie.
 
 One entry each.  Every entry shares one set of control names: ``alpha`` (samples per component, n/p), ``rho``
 (density of nonzeros of the signal), ``noise`` (variance added to the output), ``input_noise`` (variance added
@@ -8,7 +8,7 @@ before the output function), ``width`` (half-width of a symmetric door).
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -52,6 +52,8 @@ class Entry:
         The range of that control in which to look.
     defaults : mapping of control name to number
         Values of the other controls where none is given.
+    x, y : (name, low, high) or (name, low, high, "linear" or "log"), optional
+        Axes of its phase diagram; None if it has one control only.
     references : tuple of str
         Where its transitions were computed.
     """
@@ -62,6 +64,8 @@ class Entry:
     along: str = "alpha"
     between: tuple[float, float] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    x: tuple[Any, ...] | None = None
+    y: tuple[Any, ...] | None = None
     references: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -79,9 +83,9 @@ class Entry:
         return tuple(control.name for control in self.model.controls)
 
     def settings(
-        self, given: Mapping[str, Any], along: str | None = None, *, exact: bool = False
+        self, given: Mapping[str, Any], along: str | Iterable[str] | None = None, *, exact: bool = False
     ) -> dict[str, Any]:
-        """Return a value for every control but `along`: the given one, else the default.
+        """Return a value for every control but `along` (one, or several): the given one, else the default.
 
         If `exact`, defaults are the rationals that their decimals say (0.2 is 1/5), for more digits than a
         double holds.
@@ -91,17 +95,19 @@ class Entry:
         ValueError
             If the model has no such control, or one has neither a given value nor a default.
         """
-        for name in (*given, *((along,) if along else ())):
+        varied = (along,) if isinstance(along, str) else tuple(along or ())
+        for name in (*given, *varied):
             if name not in self.controls:
                 raise ValueError(f"{name} is not a control of {self.name}{nearest(name, self.controls)}")
-        if along is not None and along in given:
-            raise ValueError(f"{along} = {given[along]} is fixed and varied at once: leave one out")
+        for name in varied:
+            if name in given:
+                raise ValueError(f"{name} = {given[name]} is fixed and varied at once: leave one out")
         defaults = {name: sp.Rational(repr(x)) if exact else x for name, x in self.defaults.items()}
         values = {**defaults, **given}
-        missing = [name for name in self.controls if name != along and name not in values]
+        missing = [name for name in self.controls if name not in varied and name not in values]
         if missing:
             raise ValueError(f"{self.name} needs a value of {' and '.join(missing)}: give {missing[0]}=...")
-        return {name: values[name] for name in self.controls if name != along}
+        return {name: values[name] for name in self.controls if name not in varied}
 
 
 @functools.cache
@@ -119,6 +125,8 @@ def _entries() -> tuple[Entry, ...]:
             model=GLM(Rademacher(), Sign(input_noise=input_noise)),
             between=(0.2, 3.0),
             defaults={"input_noise": 0},
+            x=("input_noise", 1e-4, 0.03, "linear"),
+            y=("alpha", 0.2, 2.0),
             references=(_GYORGYI, _SOMPOLINSKY, _BARBIER),
         ),
         Entry(
@@ -134,14 +142,18 @@ def _entries() -> tuple[Entry, ...]:
             model=GLM(Rademacher(), Door(width)),
             between=(0.5, 3.0),
             defaults={"width": 0.67449},
+            x=("width", 0.3, 1.2),
+            y=("alpha", 0.5, 3.0),
             references=(_BARBIER,),
         ),
         Entry(
             name="compressed-sensing",
             title="sparse Gaussian signal from linear measurements",
             model=GLM(GaussBernoulli(rho), Linear(noise=noise)),
-            between=(0.02, 1.5),
+            between=(0.02, 0.6),
             defaults={"rho": 0.2, "noise": 0},
+            x=("rho", 0.0, 1.0),
+            y=("alpha", 0.0, 1.2),
             references=(_DONOHO, _WU, _KRZAKALA),
         ),
         Entry(
@@ -157,6 +169,8 @@ def _entries() -> tuple[Entry, ...]:
             model=GLM(GaussBernoulli(rho), Abs()),
             between=(0.1, 2.0),
             defaults={"rho": 0.3},
+            x=("rho", 0.01, 0.9, "linear"),
+            y=("alpha", 0.0, 1.5),
             references=(_MONDELLI, _BARBIER),
         ),
         Entry(
@@ -170,8 +184,10 @@ def _entries() -> tuple[Entry, ...]:
             name="binary-linear",
             title="binary signal from noisy linear measurements (multiuser detection)",
             model=GLM(Rademacher(), Linear(noise=noise)),
-            between=(0.05, 2.0),
+            between=(0.05, 1.0),
             defaults={"noise": 0.05},
+            x=("noise", 0.001, 0.15),
+            y=("alpha", 0.1, 1.0),
             references=(_TANAKA, _BARBIER),
         ),
     )
