@@ -11,7 +11,7 @@ import difflib
 import linecache
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,13 +41,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     kept: list[str] = []  # what an interruption leaves behind
     try:
         options = _parse(arguments)
+        if options.exports:
+            _check(options.output)
         code = options.run(options, kept)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, `spinodal list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return GOOD
-    except KeyboardInterrupt:
-        _complain("interrupted; " + (f"kept are {', '.join(kept)}" if kept else "nothing had been written"))
+    except KeyboardInterrupt as stop:
+        said = f"kept are {', '.join(kept)}" if kept else str(stop) or "nothing had been written"
+        _complain(f"interrupted; {said}")
         return INTERRUPTED
     except Exception as error:
         if os.environ.get("SPINODAL_TRACEBACK"):
@@ -90,7 +93,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     def verb(name: str, run: Any, about: str, *, system: bool = True, export: bool = True) -> _Parser:
         made: _Parser = verbs.add_parser(name, help=about, description=about, allow_abbrev=False)
-        made.set_defaults(run=run)
+        made.set_defaults(run=run, exports=export)
         if system:
             made.add_argument("system", metavar="SYSTEM", help=_SYSTEM)
         if export:
@@ -111,12 +114,20 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     thresholds = verb("thresholds", _thresholds, "the transitions along a control, with error estimates")
     thresholds.add_argument("--along", metavar="NAME", help="the control that is varied (alpha)")
     thresholds.add_argument("--between", nargs=2, metavar=("LO", "HI"), help="the range of it to search")
+    diagram = verb("diagram", _diagram, "the boundaries, meeting points and regions over two controls", export=False)
+    for axis, which in (("--x", "across: any control"), ("--y", "up: the control of `thresholds`, alpha")):
+        diagram.add_argument(axis, nargs="+", metavar=("NAME LO HI", "linear|log"), help=f"the axis {which}")
+    diagram.add_argument("--output", metavar="FILE", type=Path, action="append", default=[],
+                         help="a picture (.pdf .png .svg) or tables (.csv .json .parquet .tex); may be repeated")
+    diagram.add_argument("--format", choices=_FORMATS, help="of what is printed (table: a summary)")
+    diagram.add_argument("--resume", metavar="FILE", type=Path, help="keep what is finished there, and go on from it")
+    diagram.add_argument("--workers", metavar="N", default="1", help="processes that compute (1)")
     validate = verb("validate", _validate, "simulations of finite size against theory")
     validate.add_argument("--size", metavar="P", default="2000", help="components of the signal (2000)")
     validate.add_argument("--instances", metavar="N", default="16", help="independent instances (16)")
     validate.add_argument("--seed", metavar="N", default="0", help="of the random numbers (0)")
     validate.add_argument("--trajectory", action="store_true", help="the algorithm step by step")
-    for made in (solve, thresholds, validate):
+    for made in (solve, thresholds, diagram, validate):
         controls(made)
     for made in (solve, thresholds):
         made.add_argument("--digits", metavar="N", help="go on to N digits with mpmath (slow)")
@@ -136,37 +147,19 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _list(options: argparse.Namespace, kept: list[str]) -> int:
-    _writable(options.output)
-    import pandas as pd
-
+    from .phase_diagrams.reports import listing
     from .theory.catalogue import catalogue
 
-    entries = catalogue().values()
-    sources = list(dict.fromkeys(source for entry in entries for source in entry.sources))
-    rows = [
-        {
-            "name": entry.name,
-            "controls": ", ".join(
-                f"{name}={entry.defaults.get(name, '')}".rstrip("=") for name in entry.controls
-            ),
-            "along": entry.along,
-            "from": entry.between[0] if entry.between else None,
-            "to": entry.between[1] if entry.between else None,
-            "references": " ".join(f"[{1 + sources.index(source)}]" for source in entry.sources),
-            "title": entry.title,
-        }
-        for entry in entries
+    table = listing(catalogue().values())
+    notes = [
+        "controls: name=default; thresholds are looked for along one of them, from ... to ...; a diagram is over two"
     ]
-    table = pd.DataFrame(rows)
-    table.attrs["references"] = {f"[{k}]": source for k, source in enumerate(sources, start=1)}
-    notes = ["controls: name=default; thresholds are looked for along one of them, from ... to ..."]
     notes += [f"{mark} {source}" for mark, source in table.attrs["references"].items()]
     _write(options, table, notes, kept=kept)
     return GOOD
 
 
 def _equations(options: argparse.Namespace, kept: list[str]) -> int:
-    _writable(options.output)
     import dataclasses
 
     import pandas as pd
@@ -190,52 +183,35 @@ def _equations(options: argparse.Namespace, kept: list[str]) -> int:
 
 
 def _solve(options: argparse.Namespace, kept: list[str]) -> int:
-    _writable(options.output)
     from .theory.parse import parse_number
 
     digits = _digits(options)
     tolerance = float(parse_number("tolerance", options.tolerance))
     entry, given = _system(options, exact=digits is not None)
     settings = entry.settings(given, exact=digits is not None)
-    import pandas as pd
-
     from .equations.fixed_points import fixed_points
+    from .phase_diagrams.reports import origin, points_table
 
     points = fixed_points(entry.model, tolerance=tolerance, digits=digits, **settings)
-    rows = [
-        {
-            **point.order_parameters,
-            "free_entropy": point.free_entropy,
-            **{
-                name: value for name, value in point.observables.items() if name not in point.order_parameters
-            },
-            "stable": point.stable,
-            **{f"eigenvalue_{k}": value for k, value in enumerate(point.eigenvalues, start=1)},
-            "residual": point.residual,
-            "error": point.error,
-            "status": point.status,
-        }
-        for point in points
-    ]
-    table = pd.DataFrame(rows)
-    table.attrs.update(_origin(entry, settings))
+    table = points_table(points)
+    table.attrs.update(origin(entry, settings))
     notes = ["fixed points, stable or not, highest free entropy first; error: of overlap and free entropy"]
     _write(options, table, notes, digits=digits or 12, transposed=True, kept=kept)
     return _judge(point.status for point in points)
 
 
 def _thresholds(options: argparse.Namespace, kept: list[str]) -> int:
-    _writable(options.output)
     digits = _digits(options)
     entry, given = _system(options, exact=digits is not None)
     along = options.along or entry.along
     settings = entry.settings(given, along, exact=digits is not None)
     between = _between(options.between, entry, along, exact=digits is not None)
+    from .phase_diagrams.reports import origin
     from .phase_diagrams.thresholds import thresholds
 
     bar = sys.stderr.isatty()
     table = thresholds(entry.model, along=along, between=between, digits=digits, progress=bar, **settings)
-    table.attrs.update(_origin(entry, settings), along=along, between=[float(end) for end in between])
+    table.attrs.update(origin(entry, settings), along=along, between=[float(end) for end in between])
     notes = [table.attrs["summary"]] if table.attrs.get("summary") else []
     _write(options, table, notes, digits=digits or 12, kept=kept)
     if table.empty and options.format == "csv":  # which has no place for a sentence
@@ -243,20 +219,58 @@ def _thresholds(options: argparse.Namespace, kept: list[str]) -> int:
     return _judge(table["status"])
 
 
+def _diagram(options: argparse.Namespace, kept: list[str]) -> int:
+    from .phase_diagrams import commands
+    from .theory.parse import parse_whole
+
+    count = parse_whole("workers", options.workers, 1, 1000)
+    commands.check_files(options.output, options.format)
+    entry, given = _system(options)
+    x, y = commands.axes_of(entry, options.x, options.y, given)
+    settings = entry.settings(given, (x[0], y[0]))
+    from .phase_diagrams.two_controls import phase_diagram
+
+    try:
+        with commands.workers(count) as executor:
+            diagram = phase_diagram(entry.model, x=x, y=y, store=options.resume, executor=executor,
+                                    progress=sys.stderr.isatty(), **settings)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"what is finished is kept in {options.resume}, and the same command goes on from it" if options.resume
+            else "nothing had been written; with --resume FILE what is finished is kept"
+        ) from None
+    diagram = commands.signed(diagram, entry)
+    for file in options.output:
+        try:
+            kept += map(str, commands.put(diagram, file, options.format))
+        except OSError as error:  # not lost for that
+            sys.stdout.write(commands.shown(diagram, "json"))
+            raise ValueError(f"output = {file}: {error.strerror}; printed instead, as JSON") from None
+    if not options.output:
+        sys.stdout.write(commands.shown(diagram, options.format or "table"))
+        if options.format == "csv":
+            _complain("these are the boundaries; --output NAME.csv writes special points and regions, too")
+    lost = commands.faults(diagram)
+    for sentence in lost:
+        _complain(sentence)
+    tables = (diagram.boundaries, diagram.special_points, diagram.regions)
+    return max(STATUS_NOT_GOOD * bool(lost), _judge(status for table in tables for status in table["status"]))
+
+
 def _validate(options: argparse.Namespace, kept: list[str]) -> int:
-    _writable(options.output)
     from .theory.parse import parse_whole
 
     size, instances = parse_whole("size", options.size, 2), parse_whole("instances", options.instances, 2)
     seed = parse_whole("seed", options.seed, 0)
     entry, given = _system(options)
     settings = entry.settings(given)
+    from .phase_diagrams.reports import origin
     from .validate import crosscheck as room
 
     check: Any = room.trajectory if options.trajectory else room.crosscheck
     bar = sys.stderr.isatty()
     table = check(entry.model, size=size, instances=instances, rng=seed, progress=bar, **settings)
-    table.attrs.update(_origin(entry, settings), size=size, instances=instances, seed=seed)
+    table.attrs.update(origin(entry, settings), size=size, instances=instances, seed=seed)
     notes = [table.attrs["summary"]] if table.attrs.get("summary") else []
     notes.append("z: the difference of simulation and theory in standard errors")
     _write(options, table, notes, kept=kept)
@@ -310,62 +324,19 @@ def _digits(options: argparse.Namespace) -> int | None:
     return None if options.digits is None else parse_whole("digits", options.digits, 16, 1000)
 
 
-def _origin(entry: Entry, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What every table says of itself."""
-    from .theory.exposition import units
-    from .theory.parameters import symbol
-
-    model = entry.model.at({symbol(name): value for name, value in settings.items()})
-    return {
-        "system": entry.name,
-        "model": str(entry.model),
-        "controls": {name: float(value) for name, value in settings.items()},
-        "units": units(model),
-        "references": list(entry.sources),
-    }
-
-
-def _writable(output: Path | None) -> None:
+def _check(output: Path | None) -> None:
     """Refuse a file that cannot be written, before anything is computed."""
-    if output is None:
-        return
-    if output.is_dir():
-        raise ValueError(f"output = {output} is a folder: name a file in it")
-    folder = output.parent
-    if not folder.is_dir():
-        raise ValueError(f"output = {output}: there is no folder {folder}; make it, or name another file")
-    if not os.access(output if output.exists() else folder, os.W_OK):
-        raise ValueError(f"output = {output} may not be written: name another file")
+    from .phase_diagrams.reports import check_writable
+
+    check_writable(output)
 
 
 def _write(options: argparse.Namespace, table: pd.DataFrame, notes: Iterable[str] = (), *, kept: list[str],
            digits: int = 12, transposed: bool = False) -> None:
-    """Write a table in the format asked for; the eye also gets the notes, the units and the references."""
-    from .phase_diagrams.tables import to_csv, to_json, to_latex, to_text
+    """Write a table in the format asked for."""
+    from .phase_diagrams.reports import report
 
-    said = [*notes, *_said(table.attrs)]
-    if options.format == "json":
-        text = to_json(table)
-    elif options.format == "csv":
-        text = to_csv(table)
-    elif options.format == "latex":
-        text = "".join(f"% {line}\n" for line in said) + to_latex(table, digits=digits)
-    else:
-        text = to_text(table, digits=digits, transposed=transposed) if len(table) else ""
-        text += "\n" * bool(text and said) + "".join(f"{line}\n" for line in said)
-    _put(options, text, kept)
-
-
-def _said(attrs: Mapping[Any, Any]) -> list[str]:
-    """Units, controls, the advice of statuses and references, as lines."""
-    lines = [f"{name}: {text}" for name, text in attrs.get("units", {}).items()]
-    if attrs.get("controls"):
-        lines.append("at " + ", ".join(f"{name} = {value:g}" for name, value in attrs["controls"].items()))
-    if "model" in attrs:
-        lines.append(f"model: {attrs['model']}")
-    if isinstance(attrs.get("references"), list):
-        lines += [f"[{k}] {reference}" for k, reference in enumerate(attrs["references"], start=1)]
-    return lines
+    _put(options, report(table, options.format, notes, digits=digits, transposed=transposed), kept)
 
 
 def _put(options: argparse.Namespace, text: str, kept: list[str]) -> None:

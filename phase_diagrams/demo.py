@@ -1,4 +1,4 @@
-"""The main job in one go: the thresholds of named systems as one table in every format, and figures.
+"""The main job in one go: thresholds of named systems as one table in every format, figures, and a phase diagram.
 
 Whatever is finished is on disk: the tables are written anew after every system, so that an interruption loses
 nothing that was computed.
@@ -21,6 +21,7 @@ from .thresholds import thresholds
 __all__ = ["demo"]
 
 _BRANCHES = ("binary-perceptron", "compressed-sensing", "phase-retrieval")
+_DIAGRAMS = ("binary-perceptron",)
 _LANDSCAPES = {"binary-perceptron": (1.1, 1.245, 1.35, 1.4927, 1.6)}
 _WRITERS = {"csv": to_csv, "json": to_json, "md": to_markdown, "tex": to_latex}
 
@@ -52,7 +53,9 @@ def demo(entries: Iterable[Entry], folder: Path) -> Iterator[tuple[Path, str, li
         yield folder / "thresholds.csv", f"{entry.name}: {values or 'no transition'}", statuses
     for suffix in _WRITERS:
         yield folder / f"thresholds.{suffix}", "thresholds of all systems", []
-    yield from _figures({entry.name: entry for entry in entries}, folder)
+    named = {entry.name: entry for entry in entries}
+    yield from _figures(named, folder)
+    yield from _diagrams([named[name] for name in _DIAGRAMS if name in named], folder)
 
 
 def entry_thresholds(entry: Entry) -> pd.DataFrame:
@@ -119,6 +122,25 @@ def _figures(entries: dict[str, Entry], folder: Path) -> Iterator[tuple[Path, st
             f"free entropy against the overlap, {entry.along} = {values}",
             [],
         )
+
+
+def _diagrams(entries: Iterable[Entry], folder: Path) -> Iterator[tuple[Path, str, list[Status]]]:
+    from .diagram_figure import write_figure
+    from .two_controls import phase_diagram
+
+    for entry in entries:
+        if entry.x is None or entry.y is None:
+            raise ValueError(f"{entry.name} does not say over which controls to draw a diagram")
+        across, up = entry.x[0], entry.y[0]
+        diagram = phase_diagram(entry.model, x=entry.x, y=entry.y, **entry.settings({}, (across, up)))
+        points = ", ".join(
+            f"{kind} at {across} = {u:.10g}, {up} = {v:.10g}"
+            for kind, u, v in diagram.special_points[["type", across, up]].itertuples(index=False)
+        )
+        tables = (diagram.boundaries, diagram.special_points, diagram.regions)
+        statuses = [Status(status) for table in tables for status in table["status"]]
+        path = write_figure(diagram.plot().figure, folder / f"{entry.name}-diagram.png")
+        yield path, f"boundaries over {across} and {up}{'; ' * bool(points)}{points}", statuses
 
 
 def _replace(path: Path, text: str) -> None:

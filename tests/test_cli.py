@@ -55,6 +55,7 @@ def test_list_names_every_system(capsys, shape):
         assert [row["name"] for row in json.loads(out)["rows"]] == list(sp.catalogue())
     if shape == "csv":
         assert list(from_csv(out)["name"]) == list(sp.catalogue())
+        assert list(from_csv(out)["diagram"])[:2] == ["alpha over input_noise", ""]
 
 
 @pytest.mark.parametrize("name", list(sp.catalogue()))
@@ -317,7 +318,18 @@ def test_demo_writes_each_table_as_it_comes_and_the_figures(monkeypatch, tmp_pat
         ax.plot([0, 1], [0, 1])
         return ax
 
+    class Diagram:
+        special_points = pd.DataFrame([{"type": "cusp", "input_noise": 0.01725, "alpha": 1.66186, "status": "converged"}])
+        boundaries = regions = special_points
+        plot = staticmethod(lambda: types.SimpleNamespace(figure=None))
+
+    def write_figure(figure, path):
+        path.write_bytes(b"\x89PNG")
+        return path
+
     fake(monkeypatch, "phase_diagrams.figures", plot_branches=plot, plot_landscape=plot)
+    fake(monkeypatch, "phase_diagrams.diagram_figure", write_figure=write_figure)
+    fake(monkeypatch, "phase_diagrams.two_controls", phase_diagram=lambda model, **settings: Diagram)
     entries = [sp.catalogue()["spherical-perceptron"], sp.catalogue()[PERCEPTRON]]
     steps = demo(entries, tmp_path)
     path, said, statuses = next(steps)
@@ -328,7 +340,10 @@ def test_demo_writes_each_table_as_it_comes_and_the_figures(monkeypatch, tmp_pat
     _, said, statuses = next(steps)
     assert "first_order 1.2446" in said
     assert [sp.Status(status) for status in statuses] == [sp.Status.CONVERGED] * 2
-    written = {path.name for path, *_ in steps}
+    later = [(path.name, said, statuses) for path, said, statuses in steps]
+    assert later[-1] == ("binary-perceptron-diagram.png", "boundaries over input_noise and alpha; "
+                         "cusp at input_noise = 0.01725, alpha = 1.66186", [sp.Status.CONVERGED] * 3)  # fmt: skip
+    written = {name for name, *_ in later}
     assert written >= {"thresholds.json", "thresholds.md", "thresholds.tex", "binary-perceptron-mse.png"}
     assert {path.name for path in tmp_path.iterdir()} == written | {"thresholds.csv"}
     table = from_csv((tmp_path / "thresholds.csv").read_text())
