@@ -51,7 +51,8 @@ _FILLS = {  # an Okabe-Ito colour, and how much of it there is in white
 }
 _MORE_FILLS = ((_GREEN, 0.22), (_VERMILLION, 0.22), (_BLUE, 0.22), (_BLACK, 0.08))
 _MARKERS = {"cusp": ("^", 7.5), "tricritical": ("D", 6), "critical_end": ("s", 6.5), "triple": ("*", 11),
-            "informative_end": ("o", 6.5)}  # fmt: skip
+            "informative_end": ("o", 11)}  # fmt: skip
+_RING = "informative_end"  # often at a critical end point: open and wide, so that both are seen
 _NAME_SIZES = (10.0, 8.5, 7.5)  # points, of the names of regions: the largest that fits
 _PAD = 4  # points around a name
 _LEADER = 9.0  # points, its shortest length
@@ -205,8 +206,12 @@ def _fill(diagram: PhaseDiagram, ax: Axes) -> dict[str, list[Strip]]:
 
 
 def _draw_boundaries(diagram: PhaseDiagram, ax: Axes) -> list[Any]:
-    """Draw the curves, and return what the legend shows: one entry a style."""
+    """Draw the curves, and return what the legend shows: one entry a style that is seen in the window."""
     from matplotlib.lines import Line2D
+    from matplotlib.path import Path as Outline
+    from matplotlib.transforms import Bbox
+
+    window = Bbox([[-1e-9, -1e-9], [1 + 1e-9, 1 + 1e-9]])  # a curve may run along the edge
 
     curves: dict[tuple[str, str], list[Any]] = {}
     for _, part in diagram.boundaries.groupby("curve", sort=False):
@@ -221,7 +226,8 @@ def _draw_boundaries(diagram: PhaseDiagram, ax: Axes) -> list[Any]:
         for part in curves[key]:
             ax.plot(part[diagram.x.name], part[diagram.y.name], **look, dash_capstyle="butt", solid_capstyle="butt",
                     solid_joinstyle="round", zorder=2 + 0.1 * level)  # fmt: skip
-        handles.append(Line2D([], [], label=boundary_words(*key), **look))
+        if any(Outline(_in_axes(diagram, part)).intersects_bbox(window, filled=False) for part in curves[key]):
+            handles.append(Line2D([], [], label=boundary_words(*key), **look))
     return handles
 
 
@@ -232,31 +238,35 @@ def _draw_points(diagram: PhaseDiagram, ax: Axes) -> list[Any]:
         kind, status = map(str, key)
         marker, size = _MARKERS.get(kind) or (next(more), 7)
         good = is_good(status)
+        face, edge = ("none", "black") if kind == _RING else ("black", "white") if good else ("white", "black")
         look: dict[str, Any] = {
-            "marker": marker, "markersize": size, "linestyle": "none", "markeredgewidth": 0.8,
-            "markerfacecolor": "black" if good else "white", "markeredgecolor": "white" if good else "black",
+            "marker": marker, "markersize": size, "linestyle": "none", "markeredgewidth": 1.2 if kind == _RING else 0.8,
+            "markerfacecolor": face, "markeredgecolor": edge,
             "label": POINTS.get(kind, kind.replace("_", " ")) + ("" if good else f" ({status})"),
         }  # fmt: skip
         (line,) = ax.plot(part[diagram.x.name], part[diagram.y.name], **look, zorder=5)
-        line.set_clip_on(not _within(diagram, part))  # whole on the window's edge, not outside it
-        handles[look["label"]] = line
+        within = _within(diagram, part)
+        line.set_clip_on(not within.all())  # whole on the window's edge, not outside it
+        if within.any():
+            handles[look["label"]] = line
     return list(handles.values())
 
 
 def _draw_lost(diagram: PhaseDiagram, ax: Axes) -> list[Any]:
     """Cross the ends at which the continuation was lost."""
     ends = diagram.boundaries[diagram.boundaries["end"] == LOST]
-    if not len(ends):
+    if not (within := _within(diagram, ends)).any():
         return []
     (line,) = ax.plot(ends[diagram.x.name], ends[diagram.y.name], marker="x", markersize=5, markeredgewidth=1.2,
                       color="0.15", linestyle="none", label="continuation lost", zorder=4)  # fmt: skip
-    line.set_clip_on(not _within(diagram, ends))
+    line.set_clip_on(not within.all())
     return [line]
 
 
-def _within(diagram: PhaseDiagram, table: Any) -> bool:
+def _within(diagram: PhaseDiagram, table: Any) -> np.ndarray:
+    """Which rows of a table lie in the window."""
     places = _in_axes(diagram, table)
-    return bool(((places > -1e-9) & (places < 1 + 1e-9)).all())
+    return np.all((places > -1e-9) & (places < 1 + 1e-9), axis=1)
 
 
 # --- names of regions ------------------------------------------------------------------------------------------------
@@ -317,7 +327,7 @@ def _name_regions(diagram: PhaseDiagram, ax: Axes, page: _Page, named: dict[str,
         page.block_line(line)
     for table in (diagram.special_points, diagram.boundaries[diagram.boundaries["end"] == LOST]):
         for at in _in_axes(diagram, table):
-            page.block(at, (10, 10))
+            page.block(at, (14, 14))
     if not len(diagram.boundaries):
         note = ax.text(0.5, 0.5, _NOTE, transform=ax.transAxes, ha="center", va="center", fontsize=_NAME_SIZES[0])
         page.block((0.5, 0.5), page.size(note))

@@ -426,6 +426,8 @@ def test_a_magnified_view_has_room_for_the_thin_region():
     ax = view.plot()
     assert names(ax)["glassy"].__class__.__name__ == "Text"
     assert ax.get_ylim() == (0.494, 0.51)
+    corner = dataclasses.replace(view, x=AxisSpec("rho", 0.7, 0.8)).plot()
+    assert legend(corner) == ["weak recovery", "algorithmic spinodal"]  # what is seen there
 
 
 def test_empty_diagram_says_so(drawn):
@@ -445,6 +447,14 @@ def test_points_whose_status_is_not_good_are_hollow():
     marks = [line for line in ax.lines if line.get_label() in legend(ax)[2:]]
     assert len({line.get_marker() for line in marks}) == 6
     assert marks[-1].get_markerfacecolor() == "white"
+
+
+def test_an_informative_end_at_a_critical_end_point_is_a_ring_around_it():
+    table = pd.DataFrame([point("critical_end", 0.5, 0.5, "0"), point("informative_end", 0.5, 0.5, "0")])
+    ax = dataclasses.replace(sensing(), special_points=table).plot()
+    square, ring = (line for line in ax.lines if line.get_label() in ("critical end point", "end of the informative spinodal"))
+    assert ring.get_markerfacecolor() == "none"
+    assert ring.get_markersize() > 1.5 * square.get_markersize()
 
 
 def test_a_curve_that_turns_back_bounds_from_both_sides():
