@@ -21,9 +21,6 @@ from .continuation import Evaluation
 
 __all__ = ["SymbolicSystem", "branch_system", "fold_system"]
 
-_EPS = np.finfo(float).eps
-
-
 class SymbolicSystem:
     """Equations = 0 in one more unknown than there are equations.
 
@@ -60,10 +57,11 @@ class SymbolicSystem:
         """Residual and Jacobian at unknowns of shape (rows, n + 1)."""
         n = len(self.equations)
         values = dict(zip(self.unknowns, np.asarray(y, float).T, strict=True))
-        found = self._compiled(values | self._numbers, tolerance=self.tolerance,
-                               scales=[1.0] * n + [np.inf] * (n * (n + 1)))
+        # a residual is small beside its terms: its averages are refined until rounding is all that is left
+        scales = [0.0] * n + [np.inf] * (n * (n + 1))
+        found = self._compiled(values | self._numbers, tolerance=self.tolerance, scales=scales)
         jacobian = found.values[n:].reshape(n, n + 1, len(y)).transpose(2, 0, 1)
-        return Evaluation(found.values[:n].T, jacobian, np.maximum(found.errors[:n].T, _EPS))
+        return Evaluation(found.values[:n].T, jacobian, found.errors[:n].T)
 
 
 def _stationarity(model: Model) -> tuple[list[sp.Expr], list[sp.Symbol]]:

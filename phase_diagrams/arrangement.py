@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..equations.boundaries import Boundary, Fold, LimitCrossing
+from ..equations.boundaries import Boundary, Crossing, Fold, LimitCrossing
 from ..equations.fixed_points import fixed_points
 from ..equations.surface import Axis, Surface
 from ..theory.model import Model
@@ -77,6 +77,13 @@ def _cut(lines, systems, meetings, model, axis) -> tuple[list[Line], list[Bounda
                 kept_systems.append(systems[i])
                 origin.append(i)
     found = [replace(m, lines=tuple(k for k, i in enumerate(origin) if i in m.lines)) for m in meetings]
+    for k, line in enumerate(kept):  # a crossing stops short of the cusp in which its states merge
+        if isinstance(kept_systems[k], Crossing) and "cusp" in (line.start, line.stop):
+            end = line.vertices.u[0 if line.start == "cusp" else -1]
+            cusps = [n for n, m in enumerate(found) if m.type == "cusp"]
+            if cusps:
+                n = min(cusps, key=lambda n: abs(found[n].u - end))
+                found[n] = replace(found[n], lines=tuple(sorted({*found[n].lines, k})))
     continuous = [k for k, line in enumerate(kept) if line.kind == "continuous" and len(line.points) > 1]
     for m in raw:
         ids = tuple(k for k, i in enumerate(origin) if i in m.lines and _touches(kept[k], m, axis))

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, minimum_filter
 
 from .diagram import LOST, POINTS, AxisSpec, PhaseDiagram, boundary_words, is_good
-from .figures import _SERIES, _axes
+from .figures import SERIES, new_axes
 from .labels import legend_below
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_diagram", "write_figure"]
 
-_SKY, _BLUE, _GREEN, _ORANGE, _VERMILLION, _PURPLE, _BLACK = _SERIES
+_SKY, _BLUE, _GREEN, _ORANGE, _VERMILLION, _PURPLE, _BLACK = SERIES
 # Colour, dashes and width, in the order of drawing: of boundaries at one place, which are common (a spinodal near a
 # continuous line, or on a first-order one), the narrow and interrupted ones lie on top, and both are seen.
 _STYLES: dict[tuple[str, str], tuple[str, Any, float]] = {
@@ -62,7 +62,7 @@ _FORMATS = (".pdf", ".svg", ".png")
 
 def plot_diagram(diagram: PhaseDiagram, ax: Axes | None = None) -> Axes:
     """Draw a phase diagram; see `PhaseDiagram.plot`."""
-    ax = _axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     for axis, which in ((diagram.x, "x"), (diagram.y, "y")):
         getattr(ax, f"set_{which}scale")("log" if axis.log else "linear")
         getattr(ax, f"set_{which}lim")(axis.low, axis.high)

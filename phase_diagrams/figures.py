@@ -20,12 +20,12 @@ from .thresholds import thresholds
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_branches", "plot_landscape"]
+__all__ = ["SERIES", "new_axes", "plot_branches", "plot_landscape"]
 
 # Okabe and Ito's colours, which all common kinds of colour vision tell apart
 _BLUE, _ORANGE, _GREEN, _VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 _PURPLE, _SKY, _BLACK = "#CC79A7", "#56B4E9", "#000000"
-_SERIES = (_SKY, _BLUE, _GREEN, _ORANGE, _VERMILLION, _PURPLE, _BLACK)
+SERIES = (_SKY, _BLUE, _GREEN, _ORANGE, _VERMILLION, _PURPLE, _BLACK)
 _LIMITS = {"no signal": _PURPLE, "perfect recovery": _GREEN}
 _STYLE: dict[bool, Any] = {True: "-", False: (0, (4, 2))}  # of stable and of unstable states
 _BAND: dict[str, Any] = {"color": _ORANGE, "alpha": 0.4, "linewidth": 7}  # under the equilibrium
@@ -95,7 +95,7 @@ def plot_branches(
     table = thresholds(model, along=along, between=(low, high), **controls)
     curve = curve_of(reduced)
     states = [State(curve, branch, quantity, low, high) for branch in branches_of(curve)]
-    ax = _axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     entries: dict[tuple[str, str, bool | None], None] = {}
     for state in states:
         name, colour = _named(state)
@@ -170,9 +170,9 @@ def plot_landscape(
     if numbers.ndim != 1 or len(numbers) == 0:
         raise ValueError(f"values = {values!r}: give one value of {along} or a list of them")
     lines = [Landscape(model, along, float(value), controls) for value in numbers]
-    ax = _axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     shades = [colormaps["cividis"](k / max(len(lines) - 1, 1)) for k in range(len(lines))]
-    colours: Sequence[Any] = _SERIES if len(lines) <= len(_SERIES) else shades
+    colours: Sequence[Any] = SERIES if len(lines) <= len(SERIES) else shades
     bottom, top = heights(lines)
     met = set()
     for line, colour in zip(lines, colours, strict=False):
@@ -221,7 +221,7 @@ def _mark(kind: str, colour: Any) -> dict[str, Any]:
     }
 
 
-def _axes() -> Axes:
+def new_axes() -> Axes:
     """Axes of a new figure of its own, known to no global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

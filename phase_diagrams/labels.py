@@ -200,7 +200,8 @@ def legend_below(ax: Axes, handles: Sequence[Any], others: Sequence[Any] = ()) -
         width = sum(
             _HANDLE + _CHARACTER * _SIZE * max(len(h.get_label()) for h in column) for column in columns
         )
-        if len(columns) == 1 or (width < room and (rows > 1 or len(filled) <= _COLUMNS)):
+        narrowest = rows >= max(len(handles), len(others))  # a column each
+        if narrowest or (width < room and (rows > 1 or len(filled) <= _COLUMNS)):
             break
     below = ax.transAxes + ScaledTranslation(0, -36 / 72, ax.figure.dpi_scale_trans)
     ax.legend(

@@ -94,7 +94,10 @@ def _traced(run: Sweeps, model: Model, axis: Axis, other: Axis,
         new = [0.5 * (a + b) for a, b in itertools.pairwise(grid)]
         if len(new) > 2 * _SLICES[surface.formulas.nested]:
             break
-    return seeds, traced
+    # a seed from which nothing could be followed, say on the window's edge, is no loss if a boundary passes it
+    kept = [(seed, found) for seed, found in traced
+            if found["points"] or not _is_known(seed, traced, surface, levels)]
+    return seeds, kept
 
 
 def _key(seed: Seed) -> tuple[str, ...]:

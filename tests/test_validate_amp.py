@@ -15,8 +15,6 @@ from spinodal.equations.functions import NUMPY
 from spinodal.equations.result import Status
 from spinodal.validate.amp import amp, has_sign_symmetry, needs_nudge
 from spinodal.validate.crosscheck import (
-    DISAGREES,
-    LOST,
     _Judge,
     amp_trajectories,
     crosscheck,
@@ -232,11 +230,11 @@ def noisier_instances(monkeypatch):
 def test_a_disagreement_has_a_status_and_a_sentence():
     table = by_quantity(crosscheck(REGRESSION, size=400, instances=8, alpha=1.0))
     assert (table["converged"] == 8).all()
-    assert table.loc["mse", "status"] is DISAGREES
-    assert not DISAGREES.good
+    assert table.loc["mse", "status"] is Status.DISAGREES
+    assert not Status.DISAGREES.good
     assert "mse at size 400 differs from theory by more than chance" in table.attrs["summary"]
     course = amp_trajectories(REGRESSION, size=400, instances=8, iterations=10, alpha=1.0)
-    assert course["status"].iloc[-1] is DISAGREES
+    assert course["status"].iloc[-1] is Status.DISAGREES
     assert course["status"].iloc[0].good
     assert "more than chance" in course.attrs["summary"]
 
@@ -268,8 +266,8 @@ def test_lost_instances_have_a_status(monkeypatch):
     table = crosscheck(REGRESSION, size=200, instances=4, alpha=1.0)
     assert (table["converged"] == 3).all()
     assert table["z"].notna().all()
-    assert (table["status"] == LOST).all()
-    assert not LOST.good
+    assert (table["status"] == Status.INSTANCES_LOST).all()
+    assert not Status.INSTANCES_LOST.good
     assert "3 of 4 instances converged at size 200 (1 not averaged in)" in table.attrs["summary"]
 
 
@@ -301,7 +299,7 @@ def test_a_difference_of_one_component_is_no_disagreement():
     """All instances recover, theory errs in one component of a million: no error of that kind was to be seen."""
     judge = _Judge([-20.0] * 4, kept=16)
     assert judge(-20.0, 1e-6, 1 / 16_000, Status.CONVERGED).good
-    assert judge(-20.0, 1e-2, 1 / 16_000, Status.CONVERGED) is DISAGREES
+    assert judge(-20.0, 1e-2, 1 / 16_000, Status.CONVERGED) is Status.DISAGREES
     assert judge(-20.0, 1e-2, 1 / 16_000, Status.TOLERANCE_MISSED) is Status.TOLERANCE_MISSED
 
 
@@ -399,7 +397,7 @@ def test_message_passing_reaches_the_fixed_point_of_state_evolution(model, alpha
     table = by_quantity(crosscheck(model, **MANY, rng=1, alpha=alpha))
     assert table["converged"].iloc[0] >= 27
     assert (table["z"].abs() < Z).all(), table
-    assert (table["status"] != DISAGREES).all()
+    assert (table["status"] != Status.DISAGREES).all()
 
 
 @pytest.mark.slow
@@ -416,7 +414,7 @@ def test_message_passing_reaches_the_fixed_point_of_state_evolution(model, alpha
 def test_message_passing_follows_state_evolution_step_by_step(model, alpha):
     table = amp_trajectories(model, **MANY, rng=2, iterations=12, alpha=alpha)
     assert (table["z"].abs() < Z).all(), table
-    assert (table["status"] != DISAGREES).all()
+    assert (table["status"] != Status.DISAGREES).all()
 
 
 @pytest.mark.slow
