@@ -4,6 +4,7 @@ import dataclasses
 import math
 import re
 
+import mpmath as mp
 import numpy as np
 import pytest
 import sympy
@@ -85,6 +86,40 @@ def test_what_is_no_number(name, make, value):
         return  # arrays are controls of fixed_points
     with pytest.raises((TypeError, ValueError), match=name):
         make(value)
+
+
+@pytest.mark.parametrize("value", [sympy.I, sympy.sqrt(-2), sympy.zoo, sympy.nan, sympy.oo, 10**400, -10**400, sympy.Integer(10) ** 400,
+                                   sympy.Rational(10**400, 3)], ids=lambda x: str(type(x).__name__))
+def test_numbers_that_no_double_holds(value):
+    for name, make in (
+        ("variance", lambda x: sp.Gaussian(variance=x)), ("mean", lambda x: sp.Gaussian(x)), ("width", lambda x: sp.Door(x)),
+        ("noise", lambda x: sp.Linear(noise=x)), ("alpha", lambda x: sp.state_evolution(MODEL, alpha=x)),
+    ):
+        with pytest.raises((TypeError, ValueError), match=f"{name} = .*: give"):
+            make(value)
+
+
+def test_exact_numbers_stay_exact():
+    for value in (sympy.sqrt(2) / 2, sympy.Rational(1, 3), sympy.pi / 4, sympy.exp(-1), sympy.log(2), 1 - sympy.sqrt(3) / 3):
+        assert sp.GaussBernoulli(value).rho == value
+        assert sp.Linear(noise=value).noise == value
+        exact, rounded = (sp.equilibrium(sp.GLM(sp.GaussBernoulli(x, variance=x), sp.Linear(noise=x)), alpha=0.7)
+                          for x in (value, float(value)))
+        assert exact.free_entropy == pytest.approx(rounded.free_entropy, rel=1e-13)
+    # pieces are compared with each other; other functions are not known to every implementation
+    assert sp.LeakyReLU(sympy.sqrt(2)).slope == sympy.Float(2**0.5)
+    assert sp.Gaussian(sympy.erf(1)).mean == sympy.Float(math.erf(1))
+    assert sp.Gaussian(sympy.sin(1) ** 2 + sympy.cos(1) ** 2).mean == 1
+
+
+def test_thirty_digits_of_an_exact_number():
+    # V = rho/(1 + rho alpha/(noise + V)): a quadratic
+    rho, noise, alpha = sympy.sqrt(2), sympy.pi / 10, sympy.Rational(4, 3)
+    (point,) = sp.fixed_points(sp.GLM(sp.Gaussian(variance=rho), sp.Linear(noise=noise)), alpha=alpha, digits=30)
+    b = noise + alpha * rho - rho
+    truth = (-b + sympy.sqrt(b**2 + 4 * noise * rho)) / 2
+    with mp.workdps(40):
+        assert abs(point.observables["mse"] - mp.mpf(sympy.N(truth, 40))) < mp.mpf(10) ** -30
 
 
 def test_text_is_never_evaluated(tmp_path):

@@ -199,7 +199,10 @@ def _merged(parts):
 
 
 class Channel(Parametrised):
-    """P(y | z).  Subclasses are frozen dataclasses that state `pieces`; all carry `noise` and `input_noise`."""
+    """P(y | z).  Subclasses are frozen dataclasses that state `pieces`; all carry `noise` and `input_noise`.
+
+    Numbers of the pieces are compared with each other, so they are rational or floating-point: ``exact=False``.
+    """
 
     noise: Any
     input_noise: Any
@@ -289,7 +292,7 @@ class PiecewiseLinear(Channel):
 
     def __post_init__(self):
         checked = {
-            name: tuple(number(f"{name}[{k}]", x) for k, x in enumerate(getattr(self, name)))
+            name: tuple(number(f"{name}[{k}]", x, exact=False) for k, x in enumerate(getattr(self, name)))
             for name in ("breaks", "slopes", "intercepts")
         }
         n = len(checked["breaks"])
@@ -378,7 +381,7 @@ class LeakyReLU(Channel):
     input_noise: Any = field(default=0, kw_only=True)
 
     def __post_init__(self):
-        self._check(slope=number("slope", self.slope))
+        self._check(slope=number("slope", self.slope, exact=False))
 
     @property
     def pieces(self):
@@ -409,7 +412,7 @@ class Door(Channel):
     input_noise: Any = field(default=0, kw_only=True)
 
     def __post_init__(self):
-        self._check(width=positive("width", self.width))
+        self._check(width=positive("width", self.width, exact=False))
 
     @property
     def pieces(self):

@@ -23,6 +23,9 @@ _TAKEN = frozenset((
 # derivatives u_n of a log-partition, averages I_n on a curve, derivatives with a prime, what is bound or generated
 _TAKEN_FORMS = re.compile(r"[uI]_\d.*|.*'|_.*")
 
+# What a number may be made of to stay exact: every implementation of the averages knows these.
+_EXACT = (sp.Rational, sp.NumberSymbol, sp.Add, sp.Mul, sp.Pow, sp.exp, sp.log)
+
 
 def symbol(name: str) -> sp.Symbol:
     """Return the control called `name`; every control is one real symbol, so equal names are one control."""
@@ -48,13 +51,16 @@ def formula_symbol(name: str) -> sp.Symbol:
 
 
 def number(name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False,
-           cure: str = "") -> sp.Expr:
+           cure: str = "", exact: bool = True) -> sp.Expr:
     """Check one parameter and return it as a SymPy number or symbol.
+
+    Integers and SymPy's fractions stay exact, for more digits than a double holds; so does, if `exact`, what SymPy
+    writes of them with roots, pi, e, exp and log, such as ``sqrt(2)``.  All else becomes the double next to it.
 
     Raises
     ------
     TypeError
-        If the value is neither a number nor a symbol.
+        If the value is neither a real number nor a symbol.
     ValueError
         If it is not finite or leaves [low, high] (open at `low` if `open_low`), or if it is a symbol that the formulas
         use themselves; the text names the cure.
@@ -69,20 +75,34 @@ def number(name: str, value: Any, *, low: float = -math.inf, high: float = math.
         return value.subs({s: symbol(s.name) for s in value.free_symbols})
     if not isinstance(value, (numbers.Real, sp.Expr)) or isinstance(value, bool):
         raise TypeError(f"{name} = {value!r} is a {type(value).__name__}: give a real number or a symbol")
-    as_float = float(value)
+    as_float = _as_float(name, value)
+    cure = f"; {cure}" if cure else ""
     bounds = f"{'(' if open_low else '['}{low:g}, {high:g}{']' if math.isfinite(high) else ')'}"
     if not math.isfinite(as_float):
-        raise ValueError(f"{name} = {value} is not finite: give a number in {bounds}{'; ' + cure if cure else ''}")
+        raise ValueError(f"{name} = {as_float} is not finite: give a number in {bounds}{cure}")
     if not low <= as_float <= high or (open_low and as_float == low):
-        raise ValueError(f"{name} = {value} is outside {bounds}: give a number in it{'; ' + cure if cure else ''}")
-    if isinstance(value, (sp.Rational, int)):
-        return sp.sympify(value)
-    return sp.Integer(int(as_float)) if as_float in (-1.0, 0.0, 1.0) else sp.Float(as_float)
+        raise ValueError(f"{name} = {value} is outside {bounds}: give a number in it{cure}")
+    if isinstance(value, (sp.Rational, numbers.Integral)):
+        return value if isinstance(value, sp.Rational) else sp.Integer(int(value))
+    if as_float in (-1.0, 0.0, 1.0):
+        return sp.Integer(int(as_float))
+    if exact and isinstance(value, sp.Expr) and all(isinstance(part, _EXACT) for part in sp.preorder_traversal(value)):
+        return value
+    return sp.Float(as_float)
 
 
-def positive(name: str, value: Any, cure: str = "") -> sp.Expr:
+def _as_float(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except TypeError:
+        raise TypeError(f"{name} = {value} is not real: give a real number or a symbol") from None
+
+
+def positive(name: str, value: Any, cure: str = "", exact: bool = True) -> sp.Expr:
     """Check a parameter in (0, inf)."""
-    return number(name, value, low=0.0, open_low=True, cure=cure)
+    return number(name, value, low=0.0, open_low=True, cure=cure, exact=exact)
 
 
 def probability(name: str, value: Any, cure: str = "") -> sp.Expr:
