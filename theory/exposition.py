@@ -9,11 +9,11 @@ from typing import Any
 
 import sympy as sp
 
-from .channels import ChannelLaw
+from .channel_law import ChannelLaw
 from .evidence import EvidenceMean, Law
 from .model import Model
 from .parameters import formula_symbol
-from .priors import MixtureLaw
+from .prior_law import MixtureLaw
 
 __all__ = ["Line", "as_latex", "as_text", "escape_latex", "exposition", "units"]
 
