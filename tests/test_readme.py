@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import spinodal as sp
@@ -30,18 +31,33 @@ def commands():
 
 
 CODE = [(path, block) for path in DOCUMENTS for block in blocks(path, "python")]
+LONG = [pytest.param(path, block, id=path.name, marks=[pytest.mark.slow] if "phase_diagram" in block else [])
+        for path, block in CODE]  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "block"), CODE, ids=[path.name for path, _ in CODE])
+@pytest.mark.parametrize(("path", "block"), LONG)
 def test_code_runs(path, block, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "document"}
+    if path.name == "README.md":  # whose second block goes on from the first
+        names["sp"] = sp
     exec(compile(block, str(path), "exec"), names)
-    if path.name == "README.md":
+    if path.name == "README.md" and "diagram" in names:
+        assert (tmp_path / "compressed-sensing.png").read_bytes().startswith(b"\x89PNG")
+        assert set(names["diagram"].regions["name"]) == {"easy", "hard", "impossible"}
+    elif path.name == "README.md":
         printed = capsys.readouterr().out
         assert "1.244684" in printed
         assert "1.492632" in printed
         assert (tmp_path / "binary-perceptron.svg").stat().st_size > 5000
+    if "levels" in names:
+        diagram = names["diagram"]
+        tenth = diagram.boundaries[diagram.boundaries["kind"] == "mse of 0.1"]
+        assert len(tenth) > 10
+        assert tenth["mse"].to_numpy() == pytest.approx(0.1, abs=1e-9)
+        folds = diagram.boundaries[diagram.boundaries["kind"] == "spinodal"].sort_values("mse")
+        replicon = diagram.boundaries[diagram.boundaries["kind"] == "replicon"]  # one line with them
+        assert replicon["alpha"].to_numpy() == pytest.approx(np.interp(replicon["mse"], folds["mse"], folds["alpha"]), abs=1e-3)
     if "Ternary" in names:
         prior = names["Ternary"](0.4)
         assert (prior.first_moment, float(prior.second_moment)) == (0, pytest.approx(0.8))
@@ -50,9 +66,11 @@ def test_code_runs(path, block, tmp_path, monkeypatch, capsys):
         assert value == pytest.approx(1 / 0.31731050786291415, rel=1e-10)
 
 
-def test_readme_has_code_of_eight_lines_at_most():
-    (block,) = blocks(ROOT / "README.md", "python")
-    assert len([line for line in block.splitlines() if line.strip()]) <= 8
+def test_readme_has_code_of_eight_and_of_three_lines_at_most():
+    lengths = [len([line for line in block.splitlines() if line.strip()]) for block in blocks(ROOT / "README.md", "python")]
+    assert len(lengths) == 2
+    assert lengths[0] <= 8
+    assert lengths[1] <= 3
 
 
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
@@ -66,7 +84,7 @@ def test_commands_parse_and_name_known_systems(words):
 
 def test_every_verb_is_shown():
     shown = {words[0] for words in commands()}
-    assert shown == {"list", "equations", "solve", "thresholds", "validate", "demo"}
+    assert shown == {"list", "equations", "solve", "thresholds", "diagram", "validate", "demo"}
 
 
 def test_the_table_is_what_the_program_prints(capsys):
@@ -77,6 +95,27 @@ def test_the_table_is_what_the_program_prints(capsys):
     error = re.compile(r"\d\.\de-\d\d")  # of rounding: differs from one machine to the next
     for ours, theirs in zip(shown, printed, strict=False):
         assert error.sub("e", ours) == error.sub("e", theirs)
+
+
+GALLERY = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [words for words in commands() if words[-1].endswith("-diagram.png")
+                                   and words[1] in ("binary-perceptron", "binary-linear")], ids=" ".join)  # fmt: skip
+def test_the_gallery_says_what_the_program_prints(words, capsys):
+    assert main(words[: words.index("--output")]) == 0
+    (point,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Cusp")]
+    section = " ".join(next(part for part in GALLERY.split("\n## ") if " ".join(words) in part).split())
+    for name, value, error in re.findall(r"(\w+) = ([\d.]+) ± ([\de-]+)", point):
+        said = re.search(rf"\b{name} = ([\d.]+) ± ([\de-]+)", section)
+        assert float(said[1]) == pytest.approx(float(value), abs=10 * (float(error) + float(said[2])))
+
+
+def test_the_gallery_shows_the_figure_of_each_command():
+    drawn = [words[words.index("--output") + 1] for words in commands() if words[-1].endswith("-diagram.png")]
+    assert len(drawn) == 6
+    assert re.findall(r"\(figures/(.*?)\)", GALLERY) == drawn
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
