@@ -102,7 +102,8 @@ GALLERY = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [words for words in commands() if words[-1].endswith("-diagram.png")
-                                   and words[1] in ("binary-perceptron", "binary-linear")], ids=" ".join)  # fmt: skip
+                                   and (words[1] in ("binary-perceptron", "binary-linear") or "--x" in words)],
+                         ids=" ".join)  # fmt: skip
 def test_the_gallery_says_what_the_program_prints(words, capsys):
     assert main(words[: words.index("--output")]) == 0
     (point,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Cusp")]
