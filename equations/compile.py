@@ -39,6 +39,7 @@ _FIRST_STEPS = {False: (0.2, 0.12), True: (0.5, 0.3)}
 _LEVELS = {False: 4, True: 3}  # how many steps are tried, of single and of nested averages
 _CHUNK = 40_000  # values in one array: stays in cache, bounds the memory
 _EPS = np.finfo(float).eps
+_LARGE_INTEGER = 2**31
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def _compile(expressions: tuple[sp.Expr, ...]) -> Compiled:
 def lambdify(arguments_: Sequence[sp.Symbol], expressions: Sequence[sp.Expr], bindings=(), modules=None):
     """Generate one NumPy function of several expressions, with named intermediate values in order."""
     names = [name for name, _ in bindings]
+    expressions, bindings = _of_floats(expressions, bindings) if modules is None else (expressions, bindings)
 
     def share(values):
         both, reduced = sp.cse([value for _, value in bindings] + list(values), order="none",
@@ -114,6 +116,15 @@ def lambdify(arguments_: Sequence[sp.Symbol], expressions: Sequence[sp.Expr], bi
         found = set().union(*(e.atoms(PosteriorFunction) for e in [*expressions, *(value for _, value in bindings)]))
         modules = [NUMPY | {f.func.__name__: _quadrature_of(f.func) for f in found}, "numpy"]
     return sp.lambdify(list(arguments_), list(expressions), modules=modules, cse=share)
+
+
+def _of_floats(expressions, bindings):
+    """The same with rationals that a machine integer does not hold as floating-point numbers."""
+    every = [*expressions, *(value for _, value in bindings)]
+    large = {n: sp.Float(n) for e in every for n in e.atoms(sp.Rational) if max(abs(n.p), n.q) > _LARGE_INTEGER}
+    if not large:
+        return expressions, bindings
+    return [e.xreplace(large) for e in expressions], [(name, value.xreplace(large)) for name, value in bindings]
 
 
 @lru_cache(maxsize=64)

@@ -48,14 +48,17 @@ def fixed_points(model: Model, *, tolerance: float = _TOLERANCE, digits: int | N
     TypeError
         If `model` is not a model.
     """
-    if not 0 < tolerance < 1:
-        raise ValueError(f"tolerance = {tolerance}: give a relative tolerance in (0, 1), such as 1e-12")
+    if not isinstance(tolerance, numbers.Real) or not 0 < tolerance < 1:
+        raise ValueError(f"tolerance = {tolerance!r}: give a relative tolerance in (0, 1), such as 1e-12")
     check_digits(digits)
+    if not isinstance(model, Model):
+        raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
+    model.check_controls(controls)
     names = list(controls)
     is_batch = any(np.ndim(value) > 0 for value in controls.values())
     points = [dict(zip(names, values, strict=True)) for values in _broadcast(controls)]
     members: dict[tuple, list[int]] = {}  # points that share everything but the linear control share a curve
-    linear = model.linear_control.name if isinstance(model, Model) else ""
+    linear = model.linear_control.name
     for k, values in enumerate(points):
         members.setdefault(tuple((n, v) for n, v in values.items() if n != linear), []).append(k)
     answers: list[tuple[FixedPoint, ...]] = [()] * len(points)
@@ -102,7 +105,7 @@ def equilibrium(model: Model, **controls: Any) -> Any:
     Takes the same arguments as :func:`fixed_points`.
     """
     found = fixed_points(model, **controls)
-    return found[0] if isinstance(found[0], FixedPoint) else tuple(states[0] for states in found)
+    return found[0] if found and isinstance(found[0], FixedPoint) else tuple(states[0] for states in found)
 
 
 def concrete(model: Model, controls: Mapping[str, Any]) -> tuple[Model, float]:

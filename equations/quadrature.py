@@ -18,7 +18,7 @@ __all__ = ["graded_nodes", "step_error"]
 
 _COARSE = 40  # points a side and a centre of the table from which the map is inverted: one Newton step is often enough
 _NEWTON = 5  # at most
-_EVEN = 2e-13  # unevenness of the nodes in t below which no further step is taken
+_EVEN = 4e-14  # unevenness of the nodes in t below which no further step is taken
 _HARD_END = 1e-17  # distance, in units of the domain, at which a hard end is cut off
 
 
