@@ -301,7 +301,7 @@ def refined(system: System, points: np.ndarray, place: Callable[[np.ndarray], np
     Returns
     -------
     points : array, shape (more points, n + 1)
-        Every one solved; a chord whose middle could not be stays as it is.
+        Every one solved (`polished` to full precision); a chord whose middle could not be stays as it is.
     """
     is_open = np.ones(len(points) - 1, bool)
     for _ in range(rounds):
@@ -313,7 +313,7 @@ def refined(system: System, points: np.ndarray, place: Callable[[np.ndarray], np
         middle = _midpoints(points / system.scales, split) * system.scales
         normal = (points[split + 1] - points[split]) / system.scales
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-        new, _, _, converged = corrected(system, middle, normal)
+        new, _, _, converged = corrected(system, middle, normal, _LOOSE)
         after = ((new - points[split]) / system.scales * normal).sum(1) > 0
         before = ((points[split + 1] - new) / system.scales * normal).sum(1) > 0
         good = converged & after & before

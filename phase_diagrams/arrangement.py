@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..equations.boundaries import Boundary, Crossing, Fold, LimitCrossing
+from ..equations.boundaries import Boundary, Fold, LimitCrossing
 from ..equations.fixed_points import fixed_points
 from ..equations.surface import Axis, Surface
 from ..theory.model import Model
@@ -70,19 +70,21 @@ def _cut(lines, systems, meetings, model, axis) -> tuple[list[Line], list[Bounda
     kept_systems: list[Boundary] = []
     origin: list[int] = []
     for i, line in enumerate(lines):
-        cuts = sorted(m.u for m in raw if i in m.lines) if line.kind == "first_order" else []
+        cuts = [(m.u, m.type) for m in raw if i in m.lines] if line.kind == "first_order" else []
         for stretch in _stretches(line, cuts):
             if line.kind != "first_order" or len(line.points) < 2 or _is_transition(stretch, systems[i], model, axis):
                 kept.append(stretch)
                 kept_systems.append(systems[i])
                 origin.append(i)
     found = [replace(m, lines=tuple(k for k, i in enumerate(origin) if i in m.lines)) for m in meetings]
-    for k, line in enumerate(kept):  # a crossing stops short of the cusp in which its states merge
-        if isinstance(kept_systems[k], Crossing) and "cusp" in (line.start, line.stop):
-            end = line.vertices.u[0 if line.start == "cusp" else -1]
-            cusps = [n for n, m in enumerate(found) if m.type == "cusp"]
-            if cusps:
-                n = min(cusps, key=lambda n: abs(found[n].u - end))
+    for k, line in enumerate(kept):  # crossings stop short of the cusp, or of the line, in which a state is lost
+        if line.kind != "first_order":
+            continue
+        for end, why in ((0, line.start), (-1, line.stop)):
+            met = "critical_end" if why == "no signal" else why
+            near = [n for n, m in enumerate(found) if m.type == met]
+            if near:
+                n = min(near, key=lambda n: abs(found[n].u - line.vertices.u[end]))
                 found[n] = replace(found[n], lines=tuple(sorted({*found[n].lines, k})))
     continuous = [k for k, line in enumerate(kept) if line.kind == "continuous" and len(line.points) > 1]
     for m in raw:
@@ -130,18 +132,12 @@ def _touches(line: Line, m: Meeting, axis: Axis) -> bool:
     return bool(u.min() - slack <= m.u <= u.max() + slack)
 
 
-def _stretches(line: Line, cuts: Sequence[float]) -> list[Line]:
-    """The line cut at values of u."""
+def _stretches(line: Line, cuts: Sequence[tuple[float, str]]) -> list[Line]:
+    """The line cut at values of u, with the type of the meeting as the reason."""
     u = line.vertices.u
-    index = sorted({int(k) + 1 for cut in cuts for k in np.flatnonzero((u[:-1] < cut) != (u[1:] < cut))})
-    ends = [0, *index, len(u)]
-    found = []
-    for a, b in itertools.pairwise(ends):
-        start = None if a == 0 else "critical_end"
-        stop = None if b == len(u) else "critical_end"
-        if b > a:
-            found.append(line.take(slice(a, b), start, stop))
-    return found
+    reasons = {int(k) + 1: why for cut, why in cuts for k in np.flatnonzero((u[:-1] < cut) != (u[1:] < cut))}
+    ends = [0, *sorted(reasons), len(u)]
+    return [line.take(slice(a, b), reasons.get(a), reasons.get(b)) for a, b in itertools.pairwise(ends) if b > a]
 
 
 def _is_transition(line: Line, system: Boundary, model: Model, axis: Axis) -> bool:

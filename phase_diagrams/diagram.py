@@ -46,7 +46,7 @@ POINTS = {
     "tricritical": "tricritical point",
     "critical_end": "critical end point",
     "triple": "triple point",
-    "informative_end": "end of the informative spinodal",
+    "informative_end": "informative spinodal meets weak recovery",
 }
 _BOUNDARIES = {
     ("continuous", "uninformative"): "weak recovery",

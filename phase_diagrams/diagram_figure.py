@@ -62,14 +62,19 @@ _FORMATS = (".pdf", ".svg", ".png")
 
 def plot_diagram(diagram: PhaseDiagram, ax: Axes | None = None) -> Axes:
     """Draw a phase diagram; see `PhaseDiagram.plot`."""
+    from matplotlib.ticker import NullFormatter
+
     ax = new_axes() if ax is None else ax
     for axis, which in ((diagram.x, "x"), (diagram.y, "y")):
         getattr(ax, f"set_{which}scale")("log" if axis.log else "linear")
         getattr(ax, f"set_{which}lim")(axis.low, axis.high)
         getattr(ax, f"set_{which}label")(axis.label)
+        if axis.log and axis.high > 10 * axis.low:  # labels of the decades are enough, and do not collide
+            getattr(ax, f"{which}axis").set_minor_formatter(NullFormatter())
     ax.set_title(_title(diagram), fontsize=10)
     fills = _fill(diagram, ax)
-    handles = [*_draw_boundaries(diagram, ax), *_draw_points(diagram, ax), *_draw_lost(diagram, ax)]
+    handles = [*_draw_boundaries(diagram, ax), *_draw_seams(diagram, ax), *_draw_points(diagram, ax),
+               *_draw_lost(diagram, ax)]
     if handles:
         legend_below(ax, handles)
     figure: Any = ax.figure.figure  # the whole, if the axes are in a part of one
@@ -229,6 +234,22 @@ def _draw_boundaries(diagram: PhaseDiagram, ax: Axes) -> list[Any]:
         if any(Outline(_in_axes(diagram, part)).intersects_bbox(window, filled=False) for part in curves[key]):
             handles.append(Line2D([], [], label=boundary_words(*key), **look))
     return handles
+
+
+def _draw_seams(diagram: PhaseDiagram, ax: Axes) -> list[Any]:
+    """Dot the verticals on which a name changes though nothing else does: beside a cusp states are told apart, beyond
+    it they are one."""
+    ends = diagram.special_points[diagram.special_points["type"] == "cusp"]
+    lines = []
+    for end in ends.itertuples():
+        x = getattr(end, diagram.x.name)
+        sides = [diagram.regions[np.isclose(diagram.regions[side], x, rtol=1e-9, atol=0)]
+                 for side in ("x_high", "x_low")]
+        lowest = [side[side["below"] == -1]["name"].tolist()[:1] for side in sides]
+        if all(lowest) and lowest[0] != lowest[1]:
+            lines.append(ax.plot([x, x], [diagram.y.low, getattr(end, diagram.y.name)], color="0.45", linewidth=0.8,
+                                 linestyle=(0, (1, 2)), label="beyond: one state, no transition", zorder=1)[0])
+    return lines[:1]
 
 
 def _draw_points(diagram: PhaseDiagram, ax: Axes) -> list[Any]:

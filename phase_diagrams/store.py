@@ -351,7 +351,7 @@ def _reporting(progress: bool | Callable[[int, int], Any], description: str, don
     elif progress:
         from tqdm import tqdm
 
-        with tqdm(total=total, initial=done, desc=description or None) as bar:
+        with tqdm(total=total, initial=done, desc=description or None, leave=False) as bar:
             yield lambda count: bar.update(count - bar.n)
     else:
         yield lambda count: None

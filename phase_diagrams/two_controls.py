@@ -76,7 +76,7 @@ def phase_diagram(
     } for low, high in columns(shown, across)]
     strips = itertools.chain.from_iterable(run(column_of, pieces, "regions"))
     return PhaseDiagram(
-        model=written(model), x=_spec(across), y=_spec(up), controls=values, boundaries=boundaries,
+        model=written(model), x=_spec(_axis("x", x)), y=_spec(up), controls=values, boundaries=boundaries,
         special_points=meeting_table(meetings, across, up), regions=pd.DataFrame(list(strips)),
         settings={"slices": sorted({across.value(seed["u"]).item() for seed in found.seeds})},
     )
@@ -102,8 +102,8 @@ def _checked(model, x, y, controls) -> tuple[Model, Axis, Axis, dict[str, float]
     ends = {across.name: across.high, up.name: up.high}
     model.check_controls({**controls, **ends})
     if up.name != linear:
-        hint = f"swap the axes, y=({linear!r}, ...)" if across.name == linear else f"y=({linear!r}, ...)"
-        raise ValueError(f"y = {up.name!r}: the vertical axis is {linear!r}, which enters f linearly; give {hint}")
+        hint = "swap the axes" if across.name == linear else f"give y=({linear!r}, low, high)"
+        raise ValueError(f"y = {up.name!r}: the vertical axis is {linear!r}, which enters f linearly; {hint}")
     concrete(model, {**controls, **ends})
     if across.low == 0:  # no noise, no signal: another problem than its limit
         across = replace(across, low=across.low + _ABOVE_ZERO * (across.high - across.low))

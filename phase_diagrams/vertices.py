@@ -30,7 +30,8 @@ def boundary_table(lines: Sequence[Line], meetings: Sequence[Meeting], axis: Axi
         end = np.full(len(v.u), "", dtype=object)
         end[0], end[-1] = line.start, line.stop
         table = pd.DataFrame({
-            "curve": k, "kind": line.kind, "branch": line.branch, axis.name: axis.value(v.u), other.name: control,
+            "curve": k, "kind": line.kind, "branch": line.branch,
+            axis.name: np.clip(axis.value(v.u), axis.low, axis.high), other.name: control,
             "overlap": v.overlap, "mse": v.mse, "other_overlap": v.other_overlap, "other_mse": v.other_mse,
             "free_entropy": v.free_entropy, "error": v.error * control,
             "status": np.where(good, str(Status.CONVERGED), str(Status.TOLERANCE_MISSED)), "end": end,
