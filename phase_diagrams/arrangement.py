@@ -77,6 +77,11 @@ def _cut(lines, systems, meetings, model, axis) -> tuple[list[Line], list[Bounda
                 kept_systems.append(systems[i])
                 origin.append(i)
     found = [replace(m, lines=tuple(k for k, i in enumerate(origin) if i in m.lines)) for m in meetings]
+    continuous = [k for k, line in enumerate(kept) if line.kind == "continuous" and len(line.points) > 1]
+    for m in raw:
+        ids = tuple(k for k, i in enumerate(origin) if i in m.lines and _touches(kept[k], m, axis))
+        if sum(kept[k].kind != "continuous" for k in ids) >= (2 if m.type == "triple" else 1):
+            found.append(replace(m, lines=ids))
     for k, line in enumerate(kept):  # crossings stop short of the cusp, or of the line, in which a state is lost
         if line.kind != "first_order":
             continue
@@ -86,11 +91,6 @@ def _cut(lines, systems, meetings, model, axis) -> tuple[list[Line], list[Bounda
             if near:
                 n = min(near, key=lambda n: abs(found[n].u - line.vertices.u[end]))
                 found[n] = replace(found[n], lines=tuple(sorted({*found[n].lines, k})))
-    continuous = [k for k, line in enumerate(kept) if line.kind == "continuous" and len(line.points) > 1]
-    for m in raw:
-        ids = tuple(k for k, i in enumerate(origin) if i in m.lines and _touches(kept[k], m, axis))
-        if sum(kept[k].kind != "continuous" for k in ids) >= (2 if m.type == "triple" else 1):
-            found.append(replace(m, lines=ids))
     for k, line in enumerate(kept):
         if not (isinstance(kept_systems[k], Fold) or getattr(kept_systems[k], "name", "") == "no signal"):
             continue

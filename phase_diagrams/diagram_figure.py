@@ -238,7 +238,8 @@ def _draw_boundaries(diagram: PhaseDiagram, ax: Axes) -> list[Any]:
 
 def _draw_seams(diagram: PhaseDiagram, ax: Axes) -> list[Any]:
     """Dot the verticals on which a name changes though nothing else does: beside a cusp states are told apart, beyond
-    it they are one."""
+    it they are one.
+    """
     ends = diagram.special_points[diagram.special_points["type"] == "cusp"]
     lines = []
     for end in ends.itertuples():
