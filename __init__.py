@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .phase_diagrams.branches import branches
     from .phase_diagrams.diagram import PhaseDiagram
     from .phase_diagrams.figures import plot_branches, plot_landscape
+    from .phase_diagrams.rasters import raster
     from .phase_diagrams.thresholds import thresholds
     from .phase_diagrams.two_controls import phase_diagram
     from .theory.catalogue import catalogue
@@ -84,6 +85,7 @@ __all__ = [
     "phase_diagram",
     "plot_branches",
     "plot_landscape",
+    "raster",
     "state_evolution",
     "thresholds",
 ]
@@ -123,6 +125,7 @@ _HOME = {
     "phase_diagram": "phase_diagrams.two_controls",
     "plot_branches": "phase_diagrams.figures",
     "plot_landscape": "phase_diagrams.figures",
+    "raster": "phase_diagrams.rasters",
     "crosscheck": "validate.crosscheck",
 }
 
