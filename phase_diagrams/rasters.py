@@ -505,7 +505,7 @@ def _drawn(raster: Raster, observable: str, ax: Axes | None, diagram: PhaseDiagr
     ax = new_axes() if ax is None else ax
     mesh = ax.pcolormesh(
         *(_edges(axis, nodes) for axis, nodes in ((raster.x, raster.x_values), (raster.y, raster.y_values))),
-        np.clip(values, low - 0.1 * (high - low), high + 0.1 * (high - low)), vmin=low, vmax=high, zorder=1,
+        np.clip(values, low - 0.1 * (high - low), high + 0.1 * (high - low)), vmin=low, vmax=high, zorder=0.8,
         cmap=colormaps[_COLOURS].with_extremes(bad=_UNKNOWN, over=_INFINITE, under=_MINUS_INFINITE),
         rasterized=True,  # in a vector format one image instead of a polygon for every node
     )
@@ -521,7 +521,8 @@ def _drawn(raster: Raster, observable: str, ax: Axes | None, diagram: PhaseDiagr
             text.set_path_effects([Stroke(linewidth=2, foreground="white", alpha=0.9), Normal()])
         for line in {*ax.lines} - before:
             if line.get_linestyle() != "None":
-                ax.plot(*line.get_data(), color="white", linewidth=line.get_linewidth() + 1.8, zorder=1.5)
+                width, under = line.get_linewidth(), min(line.get_zorder() - 0.05, 1.5)  # under every other line, too
+                ax.plot(*line.get_data(), color="white", linewidth=width + min(width, 1.8), zorder=under)
     if marks:
         where.add_artist(Legend(where, marks, [str(mark.get_label()) for mark in marks], loc="upper left", fontsize=8,
                                 bbox_to_anchor=at, frameon=False, handlelength=1.3, borderaxespad=0, borderpad=0))
