@@ -15,7 +15,7 @@ from .derive import explicit_curve
 
 __all__ = ["Formulas", "Limit", "LimitFormulas", "Points"]
 
-_EPS = np.finfo(float).eps
+_EPS, _TINY = np.finfo(float).eps, np.finfo(float).tiny
 Parameters = Mapping[sp.Symbol, Any]
 
 
@@ -151,8 +151,11 @@ class Formulas:
         s = np.exp(x)
         given = {self.form.parameter: s, **parameters}
         first = self.states(given | self._state_numbers, tolerance=tolerance, scales=self._state_scales)
-        states = dict(zip(self._names, np.broadcast_to(first.values, (len(self._names), len(x))), strict=True))
-        errors = dict(zip(self._names, np.broadcast_to(first.errors, (len(self._names), len(x))), strict=True))
+        shape = (len(self._names), len(x))
+        gone = np.abs(first.values) < _TINY  # has no digits left to be relative to: nothing, as it is a little farther
+        values, errors_ = (np.broadcast_to(np.where(gone, 0.0, a), shape) for a in (first.values, first.errors))
+        states = dict(zip(self._names, values, strict=True))
+        errors = dict(zip(self._names, errors_, strict=True))
         wholes = self._totals(given | self._total_numbers).values if self.form.totals else ()
         for companion, whole in zip(self.form.totals, wholes, strict=True):
             (part,) = self.form.sensitivity  # the larger of two parts is the whole less the smaller

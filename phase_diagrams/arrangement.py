@@ -71,6 +71,8 @@ def _cut(lines, systems, meetings, model, axis) -> tuple[list[Line], list[Bounda
     origin: list[int] = []
     for i, line in enumerate(lines):
         cuts = [(m.u, m.type) for m in raw if i in m.lines] if line.kind == "first_order" else []
+        for cut, _ in cuts:
+            line = _with_vertex(line, systems[i], cut)
         for stretch in _stretches(line, cuts):
             if line.kind != "first_order" or len(line.points) < 2 or _is_transition(stretch, systems[i], model, axis):
                 kept.append(stretch)
@@ -132,12 +134,23 @@ def _touches(line: Line, m: Meeting, axis: Axis) -> bool:
     return bool(u.min() - slack <= m.u <= u.max() + slack)
 
 
+def _with_vertex(line: Line, system: Boundary, u: float) -> Line:
+    """The line with vertices where it passes u."""
+    side = line.vertices.u - u
+    passes = np.flatnonzero((side[:-1] < 0) != (side[1:] < 0))
+    y, _ = line.at(system, u)
+    if len(y) != len(passes):  # a vertex is there
+        return line
+    points = np.insert(line.points, passes + 1, y, axis=0)
+    return replace(line, points=points, vertices=system.vertices(points))
+
+
 def _stretches(line: Line, cuts: Sequence[tuple[float, str]]) -> list[Line]:
-    """The line cut at values of u, with the type of the meeting as the reason."""
-    u = line.vertices.u
-    reasons = {int(k) + 1: why for cut, why in cuts for k in np.flatnonzero((u[:-1] < cut) != (u[1:] < cut))}
-    ends = [0, *sorted(reasons), len(u)]
-    return [line.take(slice(a, b), reasons.get(a), reasons.get(b)) for a, b in itertools.pairwise(ends) if b > a]
+    """The line cut at vertices with given u, with the type of the meeting as the reason."""
+    reasons = {int(k): why for cut, why in cuts for k in np.flatnonzero(line.vertices.u == cut)}
+    last = len(line.points) - 1
+    ends = [0, *sorted(k for k in reasons if 0 < k < last), last]
+    return [line.take(slice(a, b + 1), reasons.get(a), reasons.get(b)) for a, b in itertools.pairwise(ends)]
 
 
 def _is_transition(line: Line, system: Boundary, model: Model, axis: Axis) -> bool:

@@ -86,7 +86,9 @@ def _traced(run: Sweeps, model: Model, axis: Axis, other: Axis,
             batch = list({_key(seed): seed for seed in reversed(pending)}.values())[::-1]  # one of each system at once
             tasks = [{"model": model, "axis": axis, "other": other, "seed": seed, "levels": levels} for seed in batch]
             results = run(trace, tasks, "boundaries")
-            traced += zip(batch, results, strict=True)
+            for seed, found in zip(batch, results, strict=True):
+                if not _is_known(_middle(seed, found, surface, levels), traced, surface, levels):
+                    traced.append((seed, found))
             pending = [seed for seed in pending if seed not in batch and not _is_known(seed, traced, surface, levels)]
         if not something_new and len(new) < len(grid):
             break
@@ -98,6 +100,15 @@ def _traced(run: Sweeps, model: Model, axis: Axis, other: Axis,
     kept = [(seed, found) for seed, found in traced
             if found["points"] or not _is_known(seed, traced, surface, levels)]
     return seeds, kept
+
+
+def _middle(seed: Seed, found: dict[str, Any], surface: Surface, levels: dict[str, sp.Expr]) -> Seed:
+    """A seed in the middle of a traced boundary: what is followed again from an end that is singular is known there."""
+    if not found["points"]:
+        return seed
+    y = np.array(found["points"][len(found["points"]) // 2])
+    control = system_of(seed, surface, levels).vertices(y[None]).log_control[0]
+    return {**seed, "u": float(y[-1]), "x": y[:-1].tolist(), "log_control": float(control)}
 
 
 def _key(seed: Seed) -> tuple[str, ...]:
