@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..equations.result import Status
 from ..theory.catalogue import Entry
+from .files import write_text
 from .tables import to_csv, to_json, to_latex, to_markdown
 from .thresholds import thresholds
 
@@ -46,7 +47,7 @@ def demo(entries: Iterable[Entry], folder: Path) -> Iterator[tuple[Path, str, li
         rows += _named(entry, table)
         together = pd.DataFrame(rows)
         for suffix, writer in _WRITERS.items():
-            _replace(folder / f"thresholds.{suffix}", writer(together))
+            write_text(writer(together), folder / f"thresholds.{suffix}", f".{suffix}")
         values = ", ".join(
             f"{kind} {float(x):.10g}" for kind, x in zip(table["kind"], table["value"], strict=True)
         )
@@ -141,10 +142,3 @@ def _diagrams(entries: Iterable[Entry], folder: Path) -> Iterator[tuple[Path, st
         statuses = [Status(status) for table in tables for status in table["status"]]
         path = write_figure(diagram.plot().figure, folder / f"{entry.name}-diagram.png")
         yield path, f"boundaries over {across} and {up}{'; ' * bool(points)}{points}", statuses
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that it is never half written."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

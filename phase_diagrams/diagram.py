@@ -11,7 +11,6 @@ import dataclasses
 import html
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,12 +22,13 @@ import pandas as pd
 
 from ..equations.result import Status
 from . import tables
-from .labels import axis_label
+from .files import checked_path, replace_file, write_text
+from .plane import AxisSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["LOST", "POINTS", "AxisSpec", "PhaseDiagram", "boundary_words", "is_good", "read_json"]
+__all__ = ["LOST", "POINTS", "AxisSpec", "PhaseDiagram", "advised", "boundary_words", "is_good", "read_json"]
 
 # {x} and {y} stand for the names of the controls.
 _COLUMNS = {
@@ -56,47 +56,6 @@ _BOUNDARIES = {
     ("first_order", "equilibrium"): "first-order (information-theoretic) transition",
     ("first_order", ""): "first-order transition",
 }
-
-
-@dataclass(frozen=True)
-class AxisSpec:
-    r"""A control and its window: one axis of the diagram.
-
-    Attributes
-    ----------
-    name : str
-        Of the control; also the name of a column of every table of the diagram.
-    low, high : float
-        The window.
-    log : bool
-        Whether the axis is logarithmic.
-    label : str
-        LaTeX of the axis, such as ``r"$\rho$"``; by default the control as formulas write it.
-
-    Raises
-    ------
-    ValueError
-        If the window is not two finite numbers, the lower first, both positive on a logarithmic axis.
-    """
-
-    name: str
-    low: float
-    high: float
-    log: bool = False
-    label: str = ""
-
-    def __post_init__(self) -> None:
-        low, high = float(self.low), float(self.high)
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"{self.name}: window ({low:g}, {high:g}) must be two finite numbers, the lower first")
-        if self.log and low <= 0:
-            raise ValueError(f"{self.name}: window ({low:g}, {high:g}) on a logarithmic axis must be positive")
-        changes = {"low": low, "high": high, "log": bool(self.log), "label": self.label or axis_label(self.name)}
-        for name, value in changes.items():
-            object.__setattr__(self, name, value)
-
-    def __str__(self) -> str:
-        return f"{self.low:g} < {self.name} < {self.high:g}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -236,14 +195,14 @@ class PhaseDiagram:
             spans = (f"{p.Index} ({p.x_low:.4g} < {self.x.name} < {p.x_high:.4g})" for p in parts.itertuples())
             yield f"Regions: {', '.join(spans)}."
         for last in self.boundaries[self.boundaries["end"] == LOST].to_dict("records"):
-            why = "its last vertex is good" if is_good(last["status"]) else _advised(last["status"])
+            why = "its last vertex is good" if is_good(last["status"]) else advised(last["status"])
             yield f"Curve {last['curve']} was lost at {self._place(last)}: {why}."
         for table in _COLUMNS:
             statuses = [str(status) for status in getattr(self, table)["status"]]
             for status in dict.fromkeys(statuses):
                 if not is_good(status):
                     counts = f"{statuses.count(status)} of {len(statuses)} rows of {table}"
-                    yield f"Not good in {counts}: {_advised(status)}."
+                    yield f"Not good in {counts}: {advised(status)}."
 
     def _place(self, row: Mapping[Any, Any], which: str = "") -> str:
         return ", ".join(f"{axis.name} = {row[axis.name + which]:.8g}" for axis in (self.x, self.y))
@@ -275,12 +234,12 @@ class PhaseDiagram:
 
     def _beside(self, path: str | PathLike[str], suffix: str,
                 write: Callable[[pd.DataFrame, Path], Any]) -> tuple[Path, Path, Path]:
-        first = _checked(path, suffix)
+        first = checked_path(path, suffix)
         points, regions = (first.with_name(f"{first.stem}_{name}{suffix}") for name in ("special_points", "regions"))
         for name, to in zip(_COLUMNS, (first, points, regions), strict=True):
             table = getattr(self, name).copy()
             table.attrs.update(self._said)
-            _replace(to, partial(write, table))
+            replace_file(to, partial(write, table))
         return first, points, regions
 
     def to_latex(self, path: str | PathLike[str] | None = None) -> str:
@@ -294,7 +253,7 @@ class PhaseDiagram:
         parts = {"boundaries": self.curves, "special points": self.special_points, "regions": self.regions}
         shown = [f"% {name}\n{tables.to_latex(table)}" for name, table in parts.items() if len(table)]
         said = "".join(f"% {line}\n" for line in self.summary().splitlines())
-        return _written("\n".join([said, *shown]), path, ".tex")
+        return write_text("\n".join([said, *shown]), path, ".tex")
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
         """Return, and write if a path is given, the whole diagram; `from_json` reads it back, equal in every number.
@@ -309,7 +268,7 @@ class PhaseDiagram:
         document = json.loads(tables.to_json(head))
         document = {key: value for key, value in document.items() if key not in ("columns", "rows")}
         document |= {name: json.loads(tables.to_json(getattr(self, name))) for name in _COLUMNS}
-        return _written(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path, ".json")
+        return write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path, ".json")
 
     @classmethod
     def from_json(cls, source: str | PathLike[str]) -> PhaseDiagram:
@@ -359,7 +318,8 @@ def is_good(status: str) -> bool:
     return status in {str(known) for known in Status if known.good}
 
 
-def _advised(status: str) -> str:
+def advised(status: str) -> str:
+    """A status, as text, with its advice."""
     known = {str(s): s.advice for s in Status}
     return f"{status} ({known[status]})" if status in known else status or "no status"
 
@@ -396,26 +356,3 @@ def _measured(value: float, error: float) -> str:
         return f"{value:.12g}" + " (exact)" * (error == 0)
     digits = min(max(math.ceil(math.log10(abs(value) / error)) + 1, 2), 16)
     return f"{value:.{digits}g} ± {error:.1g}"
-
-
-def _checked(path: str | PathLike[str], suffix: str) -> Path:
-    path = Path(path)
-    if path.suffix != suffix:
-        raise ValueError(f"path = {str(path)!r} must end in {suffix}: {path.with_suffix(suffix).name}")
-    return path
-
-
-def _written(text: str, path: str | PathLike[str] | None, suffix: str) -> str:
-    if path is not None:
-        _replace(_checked(path, suffix), lambda part: part.write_text(text, encoding="utf-8"))
-    return text
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file so that it is never half written, nor an older one lost by a failure."""
-    part = path.with_name(path.name + ".part")
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

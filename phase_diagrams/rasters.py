@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import html
-import itertools
 import math
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +21,13 @@ from ..equations.surface import Axis
 from ..theory.model import Model
 from ..theory.parse import nearest
 from . import tables
-from .diagram import AxisSpec, PhaseDiagram, _advised, _checked, _replace, is_good
+from .diagram import PhaseDiagram, advised, is_good
+from .files import write_text
 from .labels import quantity_label, written
+from .lattice import fill, lattice, level_of, nodes_of, refined_points
+from .plane import ABOVE_ZERO, AxisSpec, axis_spec, checked_plane
+from .raster_figure import STATES, draw_raster
 from .search import Sweeps
-from .two_controls import _ABOVE_ZERO, _spec
-from .two_controls import _checked as _checked_plane
 
 if TYPE_CHECKING:
     import xarray
@@ -34,16 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Raster", "column_at", "raster"]
 
-_STATES = {  # what is called how in figures
-    "equilibrium": "equilibrium",
-    "algorithm": "state that message passing reaches",
-    "informative": "informative state",
-}
-_SMALL = 0.05  # of an observable's range: steps below are none
-_STEEP = 4.0  # how many times steeper than an even change over the whole window a jump is
-_ROUNDING = 1e-9  # of an observable: differences below are none
-_COLOURS = "cividis"  # perceptually uniform, and the same to all common kinds of colour vision
-_INFINITE, _MINUS_INFINITE, _UNKNOWN = "#FFFFFF", "#000000", "#CC79A7"
 _MOST = 6  # levels of refinement
 _MORE = ("free_entropy", "error", "states", "level", "status")  # columns beside controls and observables
 
@@ -98,12 +89,12 @@ class Raster:
     @property
     def x_values(self) -> np.ndarray:
         """Values of the horizontal control on the finest lattice."""
-        return _lattice(self.x, self.shape[0], self.refine)
+        return lattice(self.x, self.shape[0], self.refine)
 
     @property
     def y_values(self) -> np.ndarray:
         """Values of the vertical control on the finest lattice."""
-        return _lattice(self.y, self.shape[1], self.refine)
+        return lattice(self.y, self.shape[1], self.refine)
 
     @property
     def solved(self) -> np.ndarray:
@@ -127,14 +118,14 @@ class Raster:
         solved, is_solved = self._spread(self.points[observable].to_numpy(), np.nan), self.solved
         filled = solved.copy()
         for level in range(self.refine):  # cells of half the size overwrite what their parents interpolate
-            _fill(filled, solved, is_solved, 2 ** (self.refine - level))
+            fill(filled, solved, is_solved, 2 ** (self.refine - level))
         return np.where(is_solved, solved, filled)
 
     def _spread(self, values: np.ndarray, otherwise: Any) -> np.ndarray:
         """Values of the points on the finest lattice."""
         spread = np.full((len(self.y_values), len(self.x_values)), otherwise, dtype=values.dtype)
-        spread[_nodes(self.y, self.points[self.y.name], len(self.y_values)),
-               _nodes(self.x, self.points[self.x.name], len(self.x_values))] = values
+        spread[nodes_of(self.y, self.points[self.y.name], len(self.y_values)),
+               nodes_of(self.x, self.points[self.x.name], len(self.x_values))] = values
         return spread
 
     def to_xarray(self) -> xarray.Dataset:
@@ -184,7 +175,7 @@ class Raster:
         if diagram is not None and (diagram.x.name, diagram.y.name) != (self.x.name, self.y.name):
             raise ValueError(f"diagram is one in {diagram.x}, {diagram.y}, the raster in {self.x}, {self.y}: give one "
                              "of the same controls")
-        return _drawn(self, observable, ax, diagram)
+        return draw_raster(self, observable, ax, diagram)
 
     def to_csv(self, path: str | PathLike[str]) -> Path:
         """Write the points, and return the path.
@@ -194,9 +185,8 @@ class Raster:
         ValueError
             If the name does not end in ``.csv``.
         """
-        path = _checked(path, ".csv")
-        _replace(path, lambda part: part.write_text(tables.to_csv(self.points), encoding="utf-8"))
-        return path
+        write_text(tables.to_csv(self.points), path, ".csv")
+        return Path(path)
 
     def summary(self) -> str:
         """Return what the raster holds in sentences, one a line."""
@@ -204,7 +194,7 @@ class Raster:
 
     def _sentences(self) -> Iterator[str]:
         at = ", ".join(f"{name} = {value:g}" for name, value in self.controls.items())
-        yield f"{self.model} in {self.x}, {self.y}{' at ' * bool(at)}{at}: the {_STATES[self.state]}."
+        yield f"{self.model} in {self.x}, {self.y}{' at ' * bool(at)}{at}: the {STATES[self.state]}."
         first, count = math.prod(self.shape), len(self.points)
         nodes = f"{len(self.x_values)} x {len(self.y_values)}"
         yield (f"{count} points were solved: {first} of a grid of {self.shape[0]} x {self.shape[1]}, and "
@@ -219,7 +209,7 @@ class Raster:
             yield f"{name}: {', '.join(parts)}."
         for status, number in self.points["status"].value_counts().items():
             if not is_good(str(status)):
-                yield f"Not good at {number} of {count} points: {_advised(str(status))}."
+                yield f"Not good at {number} of {count} points: {advised(str(status))}."
 
 
 def raster(
@@ -265,17 +255,17 @@ def raster(
     TypeError, ValueError
         For unknown, missing or impossible controls, windows, observables and settings, before any computation.
     """
-    reduced, across, up, values = _checked_plane(model, x, y, controls)
+    reduced, across, up, values = checked_plane(model, x, y, controls)
     names = _names(observables, reduced, (across.name, up.name))
-    if state not in tuple(_STATES):
-        raise ValueError(f"state = {state!r} is none{nearest(str(state), _STATES)}")
+    if state not in tuple(STATES):
+        raise ValueError(f"state = {state!r} is none{nearest(str(state), STATES)}")
     shape = _shape(points)
     if isinstance(refine, bool) or not isinstance(refine, numbers.Integral) or not 0 <= int(refine) <= _MOST:
         raise ValueError(f"refine = {refine!r}: give how often cells may be halved, a whole number from 0 to {_MOST}")
     if up.low == 0:  # no samples: another problem than its limit
-        up = Axis(up.name, _ABOVE_ZERO * up.high, up.high, up.log)
-    specs = _spec(across), _spec(up)
-    xs, ys = (_lattice(axis, count, int(refine)) for axis, count in zip(specs, shape, strict=True))
+        up = Axis(up.name, ABOVE_ZERO * up.high, up.high, up.log)
+    specs = axis_spec(across), axis_spec(up)
+    xs, ys = (lattice(axis, count, int(refine)) for axis, count in zip(specs, shape, strict=True))
     run = Sweeps(store=store, executor=executor, progress=progress)
     common = {"model": reduced, "axis": across.name, "state": state, "observables": list(names)}
 
@@ -288,11 +278,11 @@ def raster(
         return {(i, j): row for (i, js), rows in zip(columns.items(), found, strict=True)
                 for j, row in zip(js, rows, strict=True)}
 
-    rows = _refined(solve, shape, int(refine))
+    rows = refined_points(solve, shape, int(refine))
     table = pd.DataFrame([
         {across.name: xs[i], up.name: ys[j], **dict(zip(names, row["values"], strict=True)),
          "free_entropy": row["free_entropy"], "error": row["error"], "states": row["states"],
-         "level": _level(i, j, int(refine)), "status": row["status"]}
+         "level": level_of(i, j, int(refine)), "status": row["status"]}
         for (i, j), row in sorted(rows.items())
     ])
     return Raster(
@@ -373,179 +363,3 @@ def _branch(curve: Curve, state: FixedPoint) -> int | str:
         return min(ends, key=lambda name: abs(ends[name] - state.observables["mse"]))
     (mse,) = curve.form.sensitivity
     return int((curve.folds.states[mse] > state.observables["mse"]).sum())
-
-
-# --- the lattice -----------------------------------------------------------------------------------------------------
-
-
-def _lattice(axis: AxisSpec, count: int, refine: int) -> np.ndarray:
-    """Values of a control on the finest lattice, evenly spaced on its axis."""
-    scale = _scale(axis)
-    values = scale.value(np.linspace(scale.u(axis.low), scale.u(axis.high), (count - 1) * 2**refine + 1))
-    values[[0, -1]] = axis.low, axis.high  # free of rounding
-    return values
-
-
-def _nodes(axis: AxisSpec, values: Any, count: int) -> np.ndarray:
-    """Which nodes of the lattice values of a control are: the nearest, whatever a file may have rounded."""
-    scale = _scale(axis)
-    places = (scale.u(np.asarray(values)) - scale.u(axis.low)) / scale.length
-    return np.rint(places * (count - 1)).astype(int)
-
-
-def _scale(axis: AxisSpec) -> Axis:
-    return Axis(axis.name, axis.low, axis.high, axis.log)
-
-
-def _level(i: int, j: int, refine: int) -> int:
-    """How often the first grid was halved until it had this node."""
-    return next(level for level in range(refine + 1) if all(k % 2 ** (refine - level) == 0 for k in (i, j)))
-
-
-Node = tuple[int, int]
-Cell = tuple[int, int, int]  # lower left node and size, in spacings of the finest lattice
-
-
-def _refined(solve: Callable[[Iterable[Node], str], dict[Node, dict[str, Any]]], shape: tuple[int, int],
-             refine: int) -> dict[Node, dict[str, Any]]:
-    """Rows at the nodes of the first grid, and of the cells that are halved until no jump is in a large one."""
-    size = 2**refine
-    width, height = ((count - 1) * size for count in shape)
-    rows = solve(itertools.product(range(0, width + 1, size), range(0, height + 1, size)), "columns")
-    is_jump = _Jumps(rows.values(), width, height)
-    cells: list[Cell] = [(i, j, size) for i in range(0, width, size) for j in range(0, height, size)]
-    number = 0
-    while True:
-        cells = [cell for cell in cells if cell[2] > 1]
-        halved = [cell for cell in cells if any(is_jump(rows, a, b) for a, b in _sides(cell, rows))]
-        if not halved:
-            return rows
-        number += 1
-        parts = [(i + di, j + dj, s // 2) for i, j, s in halved for di in (0, s // 2) for dj in (0, s // 2)]
-        corners = {(i + di, j + dj) for i, j, s in parts for di in (0, s) for dj in (0, s)}
-        rows |= solve(corners - rows.keys(), f"refinement {number}")
-        cells = [*({*cells} - {*halved}), *parts]
-
-
-def _sides(cell: Cell, rows: Mapping[Node, Any]) -> Iterator[tuple[Node, Node]]:
-    """Pairs of neighbours among the nodes around a cell: corners, and those that finer cells beside it have."""
-    i, j, s = cell
-    steps = range(s + 1)
-    for side in ([(i + k, j) for k in steps], [(i + k, j + s) for k in steps],
-                 [(i, j + k) for k in steps], [(i + s, j + k) for k in steps]):
-        yield from itertools.pairwise(node for node in side if node in rows)
-
-
-class _Jumps:
-    """Whether the state of one node is on another branch than its neighbour's, or differs much from it."""
-
-    def __init__(self, rows: Iterable[Mapping[str, Any]], width: int, height: int):
-        table = np.array([row["values"] for row in rows])
-        self.width, self.height = width, height
-        self.ranges = [float(np.ptp(finite)) if len(finite := column[np.isfinite(column)]) else 0.0
-                       for column in table.T]
-
-    def __call__(self, rows: Mapping[Node, Mapping[str, Any]], a: Node, b: Node) -> bool:
-        one, other = rows[a], rows[b]
-        branches = one["branch"], other["branch"]
-        if None in branches:  # not known: it tells nothing of a jump
-            return False
-        is_limit = [isinstance(branch, str) for branch in branches]
-        # between columns pieces of the curve are told from each other by their number if there are equally many
-        if (any(is_limit) or one["folds"] == other["folds"]) and branches[0] != branches[1]:
-            return True
-        step = max(abs(a[0] - b[0]) / self.width, abs(a[1] - b[1]) / self.height)
-        limit = max(_SMALL, _STEEP * step)
-        return any(_differ(u, v, limit * whole)
-                   for u, v, whole in zip(one["values"], other["values"], self.ranges, strict=True))
-
-
-def _differ(u: float, v: float, limit: float) -> bool:
-    if math.isinf(u) or math.isinf(v):
-        return u != v
-    return abs(u - v) > max(limit, _ROUNDING * max(abs(u), abs(v)))
-
-
-def _fill(filled: np.ndarray, solved: np.ndarray, is_solved: np.ndarray, size: int) -> None:
-    """Interpolate within the cells of one size: those whose four corners are solved."""
-    known = is_solved[::size, ::size]
-    is_cell = known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:] & known[1:, 1:]
-    row, column = (indices * size for indices in np.nonzero(is_cell))
-    t, at = np.linspace(0, 1, size + 1), np.arange(size + 1)
-    total = np.zeros((len(row), size + 1, size + 1))
-    for down, left in itertools.product((True, False), (True, False)):
-        weight = np.outer(1 - t if down else t, 1 - t if left else t)
-        corner = solved[row + size * (not down), column + size * (not left)][:, None, None]
-        with np.errstate(invalid="ignore"):  # infinite of both signs: undefined between; times zero: not there
-            total += np.where(weight > 0, weight * corner, 0.0)
-    filled[row[:, None, None] + at[:, None], column[:, None, None] + at] = total
-
-
-# --- the figure ------------------------------------------------------------------------------------------------------
-
-
-def _drawn(raster: Raster, observable: str, ax: Axes | None, diagram: PhaseDiagram | None) -> Axes:
-    from matplotlib import colormaps
-    from matplotlib.legend import Legend
-    from matplotlib.patches import Patch
-    from matplotlib.patheffects import Normal, Stroke
-
-    from .figures import new_axes
-
-    values = raster.grid(observable)
-    finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
-    if low == high:
-        low, high = low - 0.5 * abs(low or 1), high + 0.5 * abs(high or 1)
-    others = [  # values that no place on the scale stands for: colour, words
-        (values == np.inf, _INFINITE, "infinite"),
-        (values == -np.inf, _MINUS_INFINITE, "minus infinity"),
-        (np.isnan(values), _UNKNOWN, "not known"),
-    ]
-    ax = new_axes() if ax is None else ax
-    mesh = ax.pcolormesh(
-        *(_edges(axis, nodes) for axis, nodes in ((raster.x, raster.x_values), (raster.y, raster.y_values))),
-        np.clip(values, low - 0.1 * (high - low), high + 0.1 * (high - low)), vmin=low, vmax=high, zorder=0.8,
-        cmap=colormaps[_COLOURS].with_extremes(bad=_UNKNOWN, over=_INFINITE, under=_MINUS_INFINITE),
-        rasterized=True,  # in a vector format one image instead of a polygon for every node
-    )
-    marks = [Patch(facecolor=colour, edgecolor="0.4", linewidth=0.6, label=words)
-             for found, colour, words in others if found.any()]
-    where, at = ax, (1.02, 1.0)  # of the key to the marks: beside the axes, or as more colours under the bar
-    if len(finite):
-        where, at = ax.figure.colorbar(mesh, ax=ax, label=raster.labels[observable]).ax, (-0.4, -0.04)
-    if diagram is not None:
-        before = {*ax.lines, *ax.texts}
-        replace(diagram, x=raster.x, y=raster.y).plot(ax)
-        for text in {*ax.texts} - before:  # readable on every colour
-            text.set_path_effects([Stroke(linewidth=2, foreground="white", alpha=0.9), Normal()])
-        for line in {*ax.lines} - before:
-            if line.get_linestyle() != "None":
-                width, under = line.get_linewidth(), min(line.get_zorder() - 0.05, 1.5)  # under every other line, too
-                ax.plot(*line.get_data(), color="white", linewidth=width + min(width, 1.8), zorder=under)
-    if marks:
-        where.add_artist(Legend(where, marks, [str(mark.get_label()) for mark in marks], loc="upper left", fontsize=8,
-                                bbox_to_anchor=at, frameon=False, handlelength=1.3, borderaxespad=0, borderpad=0))
-    for axis, which in ((raster.x, "x"), (raster.y, "y")):
-        ax.set(**{f"{which}scale": "log" if axis.log else "linear"})
-        ax.set(**{f"{which}lim": (axis.low, axis.high), f"{which}label": axis.label})
-    said = ", ".join([_STATES[raster.state], *(f"{name} = {value:g}" for name, value in raster.controls.items())])
-    ax.set_title(f"{raster.model}\n{said}", fontsize=10)
-    _fit_title(ax)
-    return ax
-
-
-def _fit_title(ax: Axes) -> None:
-    """A long title gets smaller letters, so that it stays over its axes."""
-    figure: Any = ax.figure.figure  # the whole, if the axes are in a part of one
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()  # the width of the axes is known from now on
-    room = 1.1 * ax.get_window_extent().width / ax.title.get_window_extent().width
-    ax.title.set_fontsize(max(6.0, 10.0 * min(1.0, room)))
-
-
-def _edges(axis: AxisSpec, nodes: np.ndarray) -> np.ndarray:
-    """Where the colour of one node ends and its neighbour's begins."""
-    scale = _scale(axis)
-    u = scale.u(nodes)
-    return np.concatenate([nodes[:1], scale.value(0.5 * (u[:-1] + u[1:])), nodes[-1:]])

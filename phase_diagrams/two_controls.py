@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import sympy as sp
 
-from ..equations.fixed_points import concrete
-from ..equations.surface import Axis
 from ..theory.model import Model
-from ..theory.parameters import number, symbol
-from .diagram import AxisSpec, PhaseDiagram
+from .diagram import PhaseDiagram
 from .labels import written
+from .plane import axis_of, axis_spec, checked_plane
 from .regions import column_of, columns
 from .search import Sweeps, search
 from .vertices import boundary_table, drawn, meeting_table
 
 __all__ = ["phase_diagram"]
 
-_DECADES = 30.0  # ratio of a window's ends from which its axis is logarithmic
-_ABOVE_ZERO = 1e-3  # of the window: where it starts if 0 is a limit of the control
 
 
 def phase_diagram(
@@ -62,7 +57,7 @@ def phase_diagram(
     TypeError, ValueError
         For unknown, missing or impossible controls and windows, before any computation.
     """
-    reduced, across, up, values = _checked(model, x, y, controls)
+    reduced, across, up, values = checked_plane(model, x, y, controls)
     given = {kind: sp.sympify(expr) for kind, expr in (levels or {}).items()}
     run = Sweeps(store=store, executor=executor, progress=progress)
     found = search(reduced, across, up, run, given)
@@ -76,59 +71,7 @@ def phase_diagram(
     } for low, high in columns(shown, across)]
     strips = itertools.chain.from_iterable(run(column_of, pieces, "regions"))
     return PhaseDiagram(
-        model=written(model), x=_spec(_axis("x", x)), y=_spec(up), controls=values, boundaries=boundaries,
+        model=written(model), x=axis_spec(axis_of("x", x)), y=axis_spec(up), controls=values, boundaries=boundaries,
         special_points=meeting_table(meetings, across, up), regions=pd.DataFrame(list(strips)),
         settings={"slices": sorted({across.value(seed["u"]).item() for seed in found.seeds})},
     )
-
-
-def _checked(model, x, y, controls) -> tuple[Model, Axis, Axis, dict[str, float]]:
-    """The model with numbers for all controls but two, and the axes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `phase_diagram`.
-    """
-    if not isinstance(model, Model):
-        raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
-    across, up = _axis("x", x), _axis("y", y)
-    if across.name == up.name:
-        raise ValueError(f"x and y are both {up.name!r}: give two different controls")
-    for name in (across.name, up.name):
-        if name in controls:
-            raise ValueError(f"{name} = {controls[name]} is given a value and is an axis: leave one out")
-    linear = model.linear_control.name
-    ends = {across.name: across.high, up.name: up.high}
-    model.check_controls({**controls, **ends})
-    if up.name != linear:
-        hint = "swap the axes" if across.name == linear else f"give y=({linear!r}, low, high)"
-        raise ValueError(f"y = {up.name!r}: the vertical axis is {linear!r}, which enters f linearly; {hint}")
-    concrete(model, {**controls, **ends})
-    if across.low == 0:  # no noise, no signal: another problem than its limit
-        across = replace(across, low=across.low + _ABOVE_ZERO * (across.high - across.low))
-    concrete(model, {**controls, **ends, across.name: across.low})
-    if up.low < 0:
-        raise ValueError(f"y: {up.name} from {up.low:g}: it is not negative; start the window at 0 or above")
-    values = {symbol(name): number(name, value) for name, value in controls.items()}
-    return model.at(values), across, up, {s.name: float(v) for s, v in values.items()}
-
-
-def _axis(which: str, given: Sequence[Any]) -> Axis:
-    try:
-        name, low, high, *rest = given
-        low, high = float(low), float(high)
-    except (TypeError, ValueError):
-        raise ValueError(f"{which} = {given!r}: give a control and its window, such as ('rho', 0, 1)") from None
-    if not isinstance(name, str) or len(rest) > 1 or (rest and rest[0] not in ("linear", "log")):
-        raise ValueError(f"{which} = {given!r}: give (name, low, high) and perhaps 'linear' or 'log'")
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ValueError(f"{which} = {given!r}: give the window of {name} as two finite numbers, the lower first")
-    log = rest == ["log"] if rest else low > 0 and high / low >= _DECADES and high < 1
-    if log and low <= 0:
-        raise ValueError(f"{which} = {given!r}: a logarithmic axis starts above 0")
-    return Axis(name, low, high, log)
-
-
-def _spec(axis: Axis) -> AxisSpec:
-    return AxisSpec(axis.name, axis.low, axis.high, log=axis.log)

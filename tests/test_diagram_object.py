@@ -343,7 +343,7 @@ def curves(ax):
 
 def test_legend_is_in_words(drawn):
     assert legend(drawn["sensing"]) == ["first-order (information-theoretic) transition", "algorithmic spinodal"]
-    assert legend(drawn["cusp"])[-2:] == ["informative spinodal", "cusp"]
+    assert legend(drawn["cusp"])[-3:] == ["informative spinodal", "beyond: one state, no transition", "cusp"]
     assert legend(drawn["retrieval"])[1:] == ["weak recovery", "algorithmic spinodal", "critical end point",
                                               "continuation lost"]  # fmt: skip
     assert legend(drawn["empty"]) == []
@@ -443,7 +443,7 @@ def test_points_whose_status_is_not_good_are_hollow():
         + [point("cusp", 0.8, 0.1, "0", status="tolerance missed")])  # fmt: skip
     ax = dataclasses.replace(sensing(), special_points=table).plot()
     assert legend(ax)[2:] == ["cusp", "tricritical point", "critical end point", "triple point",
-                              "end of the informative spinodal", "odd point", "cusp (tolerance missed)"]  # fmt: skip
+                              "informative spinodal meets weak recovery", "odd point", "cusp (tolerance missed)"]  # fmt: skip
     marks = [line for line in ax.lines if line.get_label() in legend(ax)[2:]]
     assert len({line.get_marker() for line in marks}) == 6
     assert marks[-1].get_markerfacecolor() == "white"
@@ -452,7 +452,7 @@ def test_points_whose_status_is_not_good_are_hollow():
 def test_an_informative_end_at_a_critical_end_point_is_a_ring_around_it():
     table = pd.DataFrame([point("critical_end", 0.5, 0.5, "0"), point("informative_end", 0.5, 0.5, "0")])
     ax = dataclasses.replace(sensing(), special_points=table).plot()
-    square, ring = (line for line in ax.lines if line.get_label() in ("critical end point", "end of the informative spinodal"))
+    square, ring = (line for line in ax.lines if line.get_label() in ("critical end point", "informative spinodal meets weak recovery"))
     assert ring.get_markerfacecolor() == "none"
     assert ring.get_markersize() > 1.5 * square.get_markersize()
 

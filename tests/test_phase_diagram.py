@@ -10,7 +10,7 @@ import sympy
 
 import spinodal as sp
 from spinodal.equations.surface import Axis
-from spinodal.phase_diagrams import two_controls
+from spinodal.phase_diagrams.plane import axis_of
 from spinodal.phase_diagrams.search import Sweeps, search
 from spinodal.theory.parameters import symbol
 
@@ -140,9 +140,9 @@ def test_nothing_is_lost_and_every_vertex_is_good(name):
 def test_boundaries_pass_the_thresholds_that_mpmath_finds(name):
     """Three places a curve, at thirty digits, without continuation (REFERENCE says how they were found)."""
     model, x, y = WINDOWS[name]
-    window = two_controls._axis("x", x)
+    window = axis_of("x", x)
     axis = window if window.low > 0 else Axis(window.name, 1e-3 * window.high, window.high)
-    found = search(model, axis, two_controls._axis("y", y), Sweeps())
+    found = search(model, axis, axis_of("y", y), Sweeps())
     rows = [row[1:] for row in REFERENCE if row[0] == name]
     assert {(line.kind, line.branch) for line in found.lines} == {row[:2] for row in rows}
     for kind, branch, place, value in rows:

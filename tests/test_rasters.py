@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 import spinodal as sp
 from spinodal.phase_diagrams import rasters
 from spinodal.phase_diagrams.diagram import AxisSpec, PhaseDiagram
-from spinodal.phase_diagrams.rasters import Raster, _level, _refined
+from spinodal.phase_diagrams.lattice import level_of, refined_points
+from spinodal.phase_diagrams.rasters import Raster
 from spinodal.phase_diagrams.tables import from_csv
 
 MODEL = sp.GLM(sp.Rademacher(), sp.Linear(noise=sympy.Symbol("noise")))
@@ -182,7 +183,7 @@ class Plane:
 def as_raster(rows, plane, shape, refine):
     table = pd.DataFrame([
         {"x": plane.at(node)[0], "y": plane.at(node)[1], "v": row["values"][0], "free_entropy": 0.0, "states": 1,
-         "level": _level(*node, refine), "status": row["status"]} for node, row in sorted(rows.items())
+         "level": level_of(*node, refine), "status": row["status"]} for node, row in sorted(rows.items())
     ])
     axes = {name: AxisSpec(name, 0, 1, label=name) for name in "xy"}
     return Raster(model="made up", **axes, controls={}, state="equilibrium", observables=("v",), shape=shape,
@@ -192,7 +193,7 @@ def as_raster(rows, plane, shape, refine):
 @pytest.mark.parametrize(("shape", "refine"), [((9, 5), 3), ((5, 5), 5), ((2, 2), 6), ((7, 9), 0)])
 def test_every_part_of_a_closed_line_is_found_once(shape, refine):
     plane = Plane(shape, refine)
-    rows = _refined(plane, shape, refine)
+    rows = refined_points(plane, shape, refine)
     assert len(plane.asked) == len(set(plane.asked)) == len(rows)
     made = as_raster(rows, plane, shape, refine)
     # neighbours of the finest lattice between which the state changes, next to any that is solved: both are solved
@@ -212,7 +213,7 @@ def test_every_part_of_a_closed_line_is_found_once(shape, refine):
 def test_infinite_and_unknown_values_do_not_spread():
     shape, refine = (9, 9), 3
     plane = Plane(shape, refine, outside=math.inf, lost=lambda x, y: x < 0.05 and y > 0.9)
-    made = as_raster(_refined(plane, shape, refine), plane, shape, refine)
+    made = as_raster(refined_points(plane, shape, refine), plane, shape, refine)
     grid = made.grid("v")
     x, y = np.meshgrid(made.x_values, made.y_values)
     inside = np.hypot(x - 0.52, y - 0.47) < 0.3
@@ -417,4 +418,4 @@ def test_control_called_like_a_column_is_refused():
 
 
 def test_levels_of_nodes():
-    assert [_level(i, j, 2) for i, j in itertools.product((0, 1, 2, 4), (0, 4))] == [0, 0, 2, 2, 1, 1, 0, 0]
+    assert [level_of(i, j, 2) for i, j in itertools.product((0, 1, 2, 4), (0, 4))] == [0, 0, 2, 2, 1, 1, 0, 0]
