@@ -22,7 +22,8 @@ from .tracing import Line
 
 __all__ = ["Meeting", "crossings", "cusp", "tricritical"]
 
-_STARTS = (-5.0, -6.0, -7.0)  # ln(s scale) at which a line that leaves a continuous one is extrapolated to s = 0
+# ln(s scale) of the points from which a line that leaves a continuous one is extrapolated to s = 0
+_STARTS = (-5.0, -6.0, -7.0, -8.0, -9.0)
 _EPS = np.finfo(float).eps
 
 
@@ -114,12 +115,18 @@ def _overlaps(one: Line, other: Line) -> list[tuple[float, float, float]]:
     return found
 
 
+def _at_zero(s: np.ndarray, u: np.ndarray) -> float:
+    """The polynomial through (s, u) at s = 0 (Lagrange)."""
+    weights = [np.prod([-b / (a - b) for b in s if b != a]) for a in s]
+    return float(np.dot(weights, u))
+
+
 def tricritical(line: Line, system: Boundary, end: np.ndarray, continuous: Callable[[float], tuple[float, float]],
                 lines: tuple[int, ...]) -> Meeting | None:
     """Where a line whose overlap falls to zero leaves the continuous one; None if it ends elsewhere.
 
-    u on the line is an analytic function of s (of the overlap): values at three small s are extrapolated to s = 0, and
-    their spread is the error.
+    u on the line is an analytic function of s (of the overlap): values at small s are extrapolated to s = 0 by a
+    polynomial; what the one at largest s changes is the error, with the noise of the values.
 
     Parameters
     ----------
@@ -141,12 +148,14 @@ def tricritical(line: Line, system: Boundary, end: np.ndarray, continuous: Calla
     if not converged.all():
         return None
     s, u = np.exp(y[:, 0]), y[:, -1]
-    parabola, straight = (float(np.polyval(np.polyfit(s[-n:], u[-n:], n - 1), 0.0)) for n in (3, 2))
-    error_u = abs(parabola - straight) + 4 * _EPS * abs(parabola)
-    value, error = continuous(parabola)
+    best, rougher = _at_zero(s, u), _at_zero(s[1:], u[1:])
+    now = system.evaluate(y)
+    noise = np.abs(now.noise[:, 0] / now.jacobian[:, 0, -1])
+    error_u = abs(best - rougher) + float(noise.max()) + 4 * _EPS * abs(best)
+    value, error = continuous(best)
     reached = float(system.vertices(y[-1:]).log_control[0])
     if abs(reached - value) > 1e-2 * max(1.0, abs(value)):  # the other state is not the one without signal
         return None
     overlap, mse = 0.0, float(system.vertices(y[-1:]).mse[0])
-    return Meeting("tricritical", parabola, value, error_u, error + abs(gap_slope(line, parabola)) * error_u,
+    return Meeting("tricritical", best, value, error_u, error + abs(gap_slope(line, best)) * error_u,
                    overlap, mse, float(system.vertices(y[-1:]).free_entropy[0]), lines)

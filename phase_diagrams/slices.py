@@ -93,7 +93,20 @@ def _level_seeds(curve: Curve, kind: str, function: sp.Expr) -> list[Seed]:
 
 
 def system_of(seed: Seed, surface: Surface, levels: dict[str, sp.Expr] | None = None) -> Boundary:
-    """The system whose solutions are the boundary through a seed."""
+    """The system whose solutions are the boundary through a seed.
+
+    Raises
+    ------
+    ValueError
+        If a limit state that exists at single values of the second control is not seen as a function of it.
+    """
+    for name in (seed[key] for key in ("name", "lower", "upper") if key in seed):
+        if name not in surface.limits:
+            value = float(surface.axis.value(seed["u"]))
+            raise ValueError(
+                f"{surface.axis.name} = {value:g} has the state {name!r}, but it is not seen for general "
+                f"{surface.axis.name}: write the prior so that its mean is zero after cancelling fractions"
+            )
     match seed["system"]:
         case "Fold":
             return Fold(surface)

@@ -23,6 +23,7 @@ _CHORD, _BOW = {False: 0.02, True: 0.04}, {False: 4e-4, True: 8e-4}  # of the fi
 _LARGEST = 0.2  # step, in units of ln s and of the window
 _AWAY = 0.05  # of the figure: vertices farther outside the window are not refined
 _TANGENT = 1e-5  # step along the tangent over which ln c is differenced
+_EPS = np.finfo(float).eps
 _SAME = 1e-11  # in units of the scales: one point, not two
 
 
@@ -147,7 +148,7 @@ def _with_cusps(system: Fold, points: np.ndarray) -> tuple[np.ndarray, list[tupl
         points = np.insert(points, k + 1, y, axis=0)
         now = system.evaluate(y[None])
         # u is extremal there: the error of the place enters squared
-        error = float(np.abs(now.noise[0, 0] / now.jacobian[0, 0, 1]))
+        error = 2 * float(np.abs(now.noise[0, 0] / now.jacobian[0, 0, 1])) + 4 * _EPS * abs(float(y[-1]))
         cusps = [(int(k) + 1, error), *((index + 1, e) for index, e in cusps)]
     return points, cusps
 

@@ -266,6 +266,46 @@ def test_two_lines_closer_than_a_pixel_stay_apart():
     assert set(d.regions["name"]) == {"undetectable", "hard", "impossible", "easy"}
 
 
+@pytest.mark.slow
+def test_a_skewed_prior_has_every_kind_of_end():
+    """Atoms a and -1/a of mean 0 and variance 1: with skewness the spinodal leaves weak recovery at a tricritical point.
+
+    There the curve of states leaves the state without signal vertically: d ln alpha/ds vanishes at s = 0.
+    """
+    from scipy.optimize import brentq
+
+    from spinodal.equations.points import Formulas
+
+    a = symbol("a")
+    model = sp.GLM(sp.Discrete([a, -1 / a], [1 / (1 + a**2), a**2 / (1 + a**2)]), sp.Door(1))
+    d = sp.phase_diagram(model, x=("a", 1.0, 3.0, "linear"), y=("alpha", 0.1, 3.0))
+    points = d.special_points.set_index("type")
+    assert set(points.index) == {"critical_end", "tricritical", "cusp"}
+    assert (points["status"] == "converged").all()
+    formulas = Formulas(model)
+
+    def at_zero(value):
+        s = np.array([1e-3, 5e-4, 2.5e-4])
+        rates = formulas.at(np.log(s), {a: np.full(3, value)}).slope / s
+        return np.polyfit(s, rates, 2)[-1]
+
+    assert points.loc["tricritical", "a"] == pytest.approx(brentq(at_zero, 2.0, 3.0, xtol=1e-12), abs=1e-8)
+    # the universal weak recovery of a prior of unit variance, whatever its skewness
+    np.testing.assert_allclose(curves(d, "continuous")["alpha"], points.loc["tricritical", "alpha"], rtol=1e-12)
+    left = d.regions[(d.regions["x_low"] <= 1.2) & (d.regions["x_high"] >= 1.2)].sort_values("alpha")
+    right = d.regions[(d.regions["x_low"] <= 2.8) & (d.regions["x_high"] >= 2.8)].sort_values("alpha")
+    assert list(left["name"]) == ["undetectable", "impossible", "hard", "easy"]
+    assert list(right["name"]) == ["undetectable", "hard", "easy"]
+
+
+def test_a_limit_state_that_symbols_hide_is_named():
+    """The mean of this prior is zero for every p in (0, 1), which SymPy cannot know."""
+    p = symbol("p")
+    prior = sp.Discrete([sympy.sqrt((1 - p) / p), -sympy.sqrt(p / (1 - p))], [p, 1 - p])
+    with pytest.raises(ValueError, match="mean is zero"):
+        sp.phase_diagram(sp.GLM(prior, sp.Door(1)), x=("p", 0.3, 0.5, "linear"), y=("alpha", 0.1, 3.0))
+
+
 def test_regions_are_what_solving_says():
     d = diagram("binary-perceptron")
     model, *_ = WINDOWS["binary-perceptron"]

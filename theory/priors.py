@@ -53,8 +53,12 @@ class Prior(Parametrised):
 
     @property
     def first_moment(self) -> sp.Expr:
-        """E x."""
-        return sp.Add(*(w * mu for w, mu, _ in self.components))
+        """E x; zero where its terms cancel, as fractions or to rounding."""
+        terms = [w * mu for w, mu, _ in self.components]
+        total = sp.cancel(sp.Add(*terms)) if any(term.free_symbols for term in terms) else sp.Add(*terms)
+        if total.is_Float and abs(total) <= _ROUNDING * max(map(abs, terms)):
+            return sp.S.Zero
+        return total
 
     @property
     def second_moment(self) -> sp.Expr:
@@ -87,6 +91,9 @@ class Prior(Parametrised):
     def information(self, A: Any) -> sp.Expr:
         """Mutual information in nats between x and its observation at precision A."""
         return EvidenceMean(information, self.law, A)
+
+
+_ROUNDING = 8 * 2.0**-53  # relative to the largest term: a mean this small is none
 
 
 @dataclass(frozen=True)
