@@ -17,7 +17,7 @@ from .labels import axis_label
 
 __all__ = ["ABOVE_ZERO", "AxisSpec", "axis_of", "axis_spec", "checked_plane"]
 
-_DECADES = 30.0  # ratio of a window's ends from which its axis is logarithmic
+_DECADES = 1000.0  # ratio of the ends of a window from which its axis is logarithmic
 ABOVE_ZERO = 1e-3  # of the window: where it starts if 0 is a limit of the control
 
 
@@ -111,7 +111,7 @@ def axis_of(which: str, given: Sequence[Any]) -> Axis:
         raise ValueError(f"{which} = {given!r}: give (name, low, high) and perhaps 'linear' or 'log'")
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ValueError(f"{which} = {given!r}: give the window of {name} as two finite numbers, the lower first")
-    log = rest == ["log"] if rest else low > 0 and high / low >= _DECADES and high < 1
+    log = rest == ["log"] if rest else low > 0 and high / low >= _DECADES
     if log and low <= 0:
         raise ValueError(f"{which} = {given!r}: a logarithmic axis starts above 0")
     return Axis(name, low, high, log)

@@ -26,7 +26,7 @@ from .tracing import Line, passes, trace
 __all__ = ["Boundaries", "Sweeps", "search"]
 
 _SLICES = {False: 7, True: 5}  # first slices, of cheap and of dear averages
-_ROUNDS = 3  # of slices between slices
+_ROUNDS = 5  # of slices between slices: as long as they find something new
 
 
 class Sweeps:
@@ -94,8 +94,6 @@ def _traced(run: Sweeps, model: Model, axis: Axis, other: Axis,
             break
         grid = sorted({*grid, *new})
         new = [0.5 * (a + b) for a, b in itertools.pairwise(grid)]
-        if len(new) > 2 * _SLICES[surface.formulas.nested]:
-            break
     # a seed from which nothing could be followed, say on the window's edge, is no loss if a boundary passes it
     kept = [(seed, found) for seed, found in traced
             if found["points"] or not _is_known(seed, traced, surface, levels)]

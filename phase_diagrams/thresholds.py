@@ -59,6 +59,7 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
     """
     low, high = check_bracket(along, between)
     check_digits(digits)
+    lost: list[float] = []
     names = [s.name for s in model.controls] if isinstance(model, Model) else []
     if isinstance(model, Model) and along not in names:
         model.check_controls({along: high, **controls})  # raises, with the nearest name
@@ -80,12 +81,15 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
             raise ValueError(f"digits = {digits}: more digits are available along {linear!r} only; leave digits out")
         low = low if low > 0 else _ABOVE_ZERO * high  # no noise, no signal: another problem than its limit
         concrete(model, {**controls, along: low})
-        rows = _along_other(model, Axis(along, low, high, log=high > _DECADE * low), controls, progress)
+        rows, lost = _along_other(model, Axis(along, low, high, log=high > _DECADE * low), controls, progress)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("value", kind="stable", ignore_index=True)
     settings = ", ".join(f"{k} = {v}" for k, v in controls.items())
     where = f"{low:g} < {along} < {high:g}" + (f" at {settings}" if settings else "")
     table.attrs["summary"] = f"{len(table)} threshold(s) in {where}" if len(table) else (
         f"no transition in {where}: there every state changes smoothly")
+    if lost:
+        table.attrs["summary"] += (f"; boundaries were lost at {along} = {', '.join(f'{v:g}' for v in sorted(lost))}: "
+                                   "thresholds beyond may be missing")
     table.attrs["along"] = along
     return table
 
@@ -101,8 +105,11 @@ def _row(t: Threshold) -> dict[str, Any]:
 
 
 def _along_other(model: Model, axis: Axis, controls: dict[str, Any],
-                 progress: bool | Callable[..., Any]) -> list[dict[str, Any]]:
-    """Thresholds in a control that is not linear: where boundaries in both controls pass the linear one's value."""
+                 progress: bool | Callable[..., Any]) -> tuple[list[dict[str, Any]], list[float]]:
+    """Thresholds in a control that is not linear: where boundaries in both controls pass the linear one's value.
+
+    With them, the values at which boundaries were lost.
+    """
     linear = model.linear_control.name
     target = float(controls[linear])
     reduced = model.at({symbol(name): number(name, value) for name, value in controls.items() if name != linear})
@@ -121,7 +128,9 @@ def _along_other(model: Model, axis: Axis, controls: dict[str, Any],
     for row in rows:
         good = row["error"] <= _RELATIVE * abs(row["value"])
         row["status"] = str(Status.CONVERGED if good else Status.TOLERANCE_MISSED)
-    return rows
+    lost = {float(axis.value(line.vertices.u[end])) for line in found.lines
+            for end, why in ((0, line.start), (-1, line.stop)) if why == "lost"}
+    return rows, sorted(lost)
 
 
 def _row_along(model: Model, name: str, value: float, kind: str, branch: str, target: float,

@@ -21,7 +21,6 @@ from .vertices import boundary_table, drawn, meeting_table
 __all__ = ["phase_diagram"]
 
 
-
 def phase_diagram(
     model: Model, *, x: Sequence[Any], y: Sequence[Any], levels: Mapping[str, Any] | None = None, store: Any = None,
     executor: Any = None, progress: bool | Callable[..., Any] = False, **controls: Any,
@@ -32,7 +31,7 @@ def phase_diagram(
     ----------
     model : Model
     x : (name, low, high) or (name, low, high, "linear" or "log")
-        A control of the model, ``("rho", 0, 1)``.  An axis over more than a decade and a half is logarithmic.
+        A control of the model, ``("rho", 0, 1)``.  A window over three decades or more is logarithmic.
     y : the same
         The control that enters the free entropy linearly, ``("alpha", 0, 2)``.
     levels : mapping of str to expression, optional
