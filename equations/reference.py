@@ -237,7 +237,7 @@ def refined(curve: Curve, point: FixedPoint, control: sp.Expr, digits: int) -> F
         s, states, state_errors, values, errors = point_on_curve(curve, start, control=exact)
         c, dc, _, f, df = values
         states = states | {curve.form.parameter: s}
-        moved = errors[0] / abs(dc)  # of s, by the error of the control
+        moved = (errors[0] + abs(c - exact)) / abs(dc)  # of s, by the error of the control and by what Newton left
         rates = [abs(states[sp.Symbol(x.name + "'", real=True)]) * moved for x in curve.form.sensitivity]
         error = max([errors[3], *(state_errors[x] for x in curve.form.sensitivity), *rates])
         f += df * (exact - c)
@@ -260,20 +260,24 @@ def _refined_limit(curve: Curve, point: FixedPoint, control: Any, digits: int) -
     limit = next(limit for limit in curve.limits if limit.values["mhat"] == point.order_parameters["mhat"])
     state = limit.state
 
-    def number(expr: sp.Expr) -> Any:
+    def number(expr: sp.Expr) -> tuple[Any, Any]:
         if expr.is_infinite:
-            return mp.inf if expr is sp.oo else -mp.inf
+            return (mp.inf if expr is sp.oo else -mp.inf), mp.mpf(0)
         compiled, constants = compile_expressions([expr])
-        return Reference(compiled)(constants)[0][0]
+        (value,), (error,) = Reference(compiled)(constants)
+        return value, error
 
-    f = mp.mpf(point.free_entropy)
+    f, error = mp.mpf(point.free_entropy), mp.mpf(0)
     if np.isfinite(point.free_entropy):
-        base, slope = (number(expr) for expr in (state.free_entropy.subs(curve.form.control, 0),
-                                                 state.free_entropy.diff(curve.form.control)))
-        f = base + slope * control
+        (base, e0), (slope, e1) = (number(expr) for expr in (state.free_entropy.subs(curve.form.control, 0),
+                                                             state.free_entropy.diff(curve.form.control)))
+        f, error = base + slope * control, e0 + e1 * control
     names, compiled, constants = curve._limit_observables[state.name]
     found, _ = Reference(compiled)({curve.form.control: control, symbol("f"): f} | constants)
+    values = {x.name: number(state.values[x]) for x in curve.model.order_parameters}
+    error = max([error, *(e for _, e in values.values())])
     return dataclasses.replace(
-        point, order_parameters={x.name: number(state.values[x]) for x in curve.model.order_parameters},
-        free_entropy=f, observables=dict(zip(names, found, strict=True)), error=mp.mpf(10) ** -digits,
+        point, order_parameters={name: value for name, (value, _) in values.items()}, free_entropy=f,
+        observables=dict(zip(names, found, strict=True)), error=error,
+        status=Status.LIMIT if error < mp.mpf(10) ** (2 - digits) else Status.TOLERANCE_MISSED,
     )

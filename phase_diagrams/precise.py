@@ -78,7 +78,8 @@ def _crossing(curve: Curve, threshold: Any):
         control += step
         if abs(step) <= mp.mpf(10) ** (4 - mp.dps) * control:
             break
-    return control, (e1 + e2) / abs(d1 - d2), f1
+    # Newton's next step would be the square of the last
+    return control, (e1 + e2) / abs(d1 - d2) + step**2 / abs(control), f1
 
 
 def _entropy(curve: Curve, state: Branch, control):
