@@ -185,7 +185,7 @@ class Compiled:
         rows = np.broadcast_shapes((1,), *(np.shape(values[p]) for p in self.parameters))
         if not self.groups:
             return self._closed(values, rows)
-        arrays = {p: np.broadcast_to(np.asarray(values[p], float), rows) for p in self.parameters}
+        arrays = {p: _over(rows, values[p]) for p in self.parameters}
         scale = np.zeros(len(self.expressions)) if scales is None else np.asarray(scales, float)
         out = np.empty((len(self.expressions), *rows))
         errors = np.empty_like(out)
@@ -240,7 +240,10 @@ class Compiled:
             found.update(zip(group.means, group.average(arrays, steps, rows), strict=True))
         with np.errstate(all="ignore"):
             values = self._outer(*(arrays[p] for p in self.parameters), *(found[mean] for mean in self.symbols))
-        return np.stack([np.broadcast_to(value, (_REPLICAS, rows)) for value in values])
+        out = np.empty((len(values), _REPLICAS, rows))
+        for k, value in enumerate(values):
+            out[k] = value
+        return out
 
 
 class _Group:
@@ -372,6 +375,11 @@ class _Group:
             density = density + factor * np.exp(-0.5 * u * u) / (np.sqrt(2 * np.pi) * widths[:, k : k + 1])
         atom = sum(np.broadcast_to(factor, z.shape) for factor in factors) / (z.shape[1] - 1)
         return z, np.where(certain[:, None], atom, w * density)
+
+
+def _over(rows: tuple[int, ...], value: Any) -> np.ndarray:
+    array = np.asarray(value, float)
+    return array if array.shape == rows else np.broadcast_to(array, rows)
 
 
 def _columns(values: Sequence[Any], rows: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,11 @@ class Formulas:
         self.limits = tuple(LimitFormulas(state, form.control) for state in model.limit_states)
         self._starts_from_nothing = any(limit.state.end == "start" for limit in self.limits)
 
+    @cached_property
+    def _wholes(self) -> np.ndarray:
+        """Values of the totals of a model without free controls."""
+        return self._totals(self._total_numbers).values
+
     @property
     def nested(self) -> bool:
         """True if quadratures stand inside others, so that an evaluation is dear."""
@@ -156,7 +162,7 @@ class Formulas:
         values, errors_ = (np.broadcast_to(np.where(gone, 0.0, a), shape) for a in (first.values, first.errors))
         states = dict(zip(self._names, values, strict=True))
         errors = dict(zip(self._names, errors_, strict=True))
-        wholes = self._totals(given | self._total_numbers).values if self.form.totals else ()
+        wholes = self._wholes if parameters == {} else self._totals(given | self._total_numbers).values
         for companion, whole in zip(self.form.totals, wholes, strict=True):
             (part,) = self.form.sensitivity  # the larger of two parts is the whole less the smaller
             larger = states[part] < states[companion]

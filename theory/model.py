@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,7 @@ class Model(Parametrised):
         """Controls that the model brings besides the free symbols of its parts."""
         raise NotImplementedError
 
-    @property
+    @functools.cached_property
     def controls(self) -> tuple[sp.Symbol, ...]:
         """Every control: the model's own first, then the symbols among its parameters, by name."""
         rest = sorted(self.free_symbols - set(self.own_controls), key=lambda s: s.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import numbers
 import re
@@ -113,7 +114,7 @@ def probability(name: str, value: Any, cure: str = "") -> sp.Expr:
 class Parametrised:
     """A frozen dataclass whose fields may hold symbols (its controls) and can be given values later."""
 
-    @property
+    @functools.cached_property
     def free_symbols(self) -> frozenset[sp.Symbol]:
         """Symbols among the parameters: the controls this part brings to a model."""
         found: set[sp.Symbol] = set()
