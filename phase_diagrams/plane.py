@@ -17,7 +17,7 @@ from .labels import axis_label
 
 __all__ = ["ABOVE_ZERO", "AxisSpec", "axis_of", "axis_spec", "checked_plane"]
 
-_DECADES = 1000.0  # ratio of the ends of a window from which its axis is logarithmic
+_DECADES = 999.0  # (three, to rounding) ratio of the ends of a window from which its axis is logarithmic
 ABOVE_ZERO = 1e-3  # of the window: where it starts if 0 is a limit of the control
 
 

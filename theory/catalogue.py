@@ -186,7 +186,7 @@ def _entries() -> tuple[Entry, ...]:
             model=GLM(Rademacher(), Linear(noise=noise)),
             between=(0.05, 1.0),
             defaults={"noise": 0.05},
-            x=("noise", 0.001, 0.15),
+            x=("noise", 0.001, 0.15, "log"),
             y=("alpha", 0.1, 1.0),
             references=(_TANAKA, _BARBIER),
         ),
