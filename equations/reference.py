@@ -16,9 +16,10 @@ import sympy as sp
 from mpmath import mp
 
 from ..theory.parameters import symbol
-from .compile import Compiled, _Group, compile_expressions, lambdify
+from .compile import Compiled, _Group, compile_expressions
 from .curve import Curve
 from .functions import MPMATH
+from .generate import lambdify
 from .quadrature import graded_nodes
 from .result import FixedPoint, Status
 

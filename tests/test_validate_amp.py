@@ -14,12 +14,8 @@ from spinodal.__main__ import main
 from spinodal.equations.functions import NUMPY
 from spinodal.equations.result import Status
 from spinodal.validate.amp import amp, has_sign_symmetry, needs_nudge
-from spinodal.validate.crosscheck import (
-    _Judge,
-    amp_trajectories,
-    crosscheck,
-    largest_by_chance,
-)
+from spinodal.validate.crosscheck import amp_trajectories, crosscheck
+from spinodal.validate.judge import Judge, largest_by_chance
 from spinodal.validate.teacher import generators, sample_instance, sample_output, sample_signal
 
 PERCEPTRON = sp.GLM(sp.Rademacher(), sp.Sign())
@@ -297,7 +293,7 @@ def test_what_chance_gives_depends_on_instances_and_comparisons():
 
 def test_a_difference_of_one_component_is_no_disagreement():
     """All instances recover, theory errs in one component of a million: no error of that kind was to be seen."""
-    judge = _Judge([-20.0] * 4, kept=16)
+    judge = Judge([-20.0] * 4, kept=16)
     assert judge(-20.0, 1e-6, 1 / 16_000, Status.CONVERGED).good
     assert judge(-20.0, 1e-2, 1 / 16_000, Status.CONVERGED) is Status.DISAGREES
     assert judge(-20.0, 1e-2, 1 / 16_000, Status.TOLERANCE_MISSED) is Status.TOLERANCE_MISSED

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import numbers
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sympy as sp
-from scipy import special
 
 from ..equations.compile import compile_expressions
 from ..equations.functions import NUMPY
@@ -27,14 +25,15 @@ from ..equations.result import Status
 from ..theory.channels import Channel
 from ..theory.glm import GLM
 from ..theory.priors import Prior
-from .amp import INFORMED, NUDGE, STARTS, AmpRun, amp, needs_nudge
+from .amp import INFORMED, NUDGE, AmpRun, amp, needs_nudge
+from .judge import Judge
+from .settings import check_settings, checked_sizes, real_number, split_controls
 from .teacher import Instance, generators, sample_instance, sample_output
 
 __all__ = ["amp_trajectories", "crosscheck", "trajectory"]
 
 TEST_ROWS = 100_000  #: fresh rows on which errors of the outputs are measured, an instance
 RESOLUTION = 1e-8  #: relative; what the runs themselves leave open, added to the standard error in z
-FALSE_ALARM = 1e-3  #: how often chance alone may make a table disagree with theory
 MEASURED = ("overlap", "mse", "generalisation_error", "gibbs_error", "bayes_vote_error")
 _W, _V = sp.symbols("omega V", real=True)
 _MODULES = [NUMPY, "numpy"]
@@ -95,10 +94,10 @@ def crosscheck(
     TypeError, ValueError
         If an argument is of the wrong kind or out of range.
     """
-    _check_settings(model, instances, start, max_iterations, damping)
-    tolerance = _real("tolerance", tolerance, 0.0, 1.0, "1e-5 is a good one")
-    all_sizes = _sizes(size, sizes)
-    alpha, values = _split(model, controls)
+    check_settings(model, instances, start, max_iterations, damping)
+    tolerance = real_number("tolerance", tolerance, 0.0, 1.0, "1e-5 is a good one")
+    all_sizes = checked_sizes(size, sizes)
+    alpha, values = split_controls(model, controls)
     rows: list[dict[str, Any]] = []
     random = np.random.default_rng(rng)
     with _bar(progress, len(all_sizes) * instances) as tick:
@@ -151,11 +150,11 @@ def amp_trajectories(
         Columns iteration, theory, simulated, standard_error, z, status; iteration 0 is the start (`amp` says
         which).
     """
-    _check_settings(model, instances, start, iterations, 0.0, name="iterations")
+    check_settings(model, instances, start, iterations, 0.0, name="iterations")
     if quantity not in ("mse", "overlap"):
         raise ValueError(f"quantity = {quantity!r} is not known: give 'mse' or 'overlap'")
-    (p,) = _sizes(size, None)
-    alpha, values = _split(model, controls)
+    (p,) = checked_sizes(size, None)
+    alpha, values = split_controls(model, controls)
     random = np.random.default_rng(rng)
     plan = _plan(model, p, alpha, values, start)
     theory = _padded(plan.trajectory["mse" if quantity == "mse" else "m"].to_numpy(float), iterations)
@@ -172,7 +171,7 @@ def amp_trajectories(
         "iteration": np.arange(iterations + 1), "theory": theory, "simulated": mean, "standard_error": error,
         "z": _score(mean - theory, error, unit),
     })
-    judge = _Judge(table["z"], instances)
+    judge = Judge(table["z"], instances)
     table["status"] = pd.Series([
         judge(z, difference, unit / (p * instances), plan.status)
         for z, difference in zip(table["z"], mean - theory, strict=True)
@@ -307,50 +306,10 @@ def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if kept < 2:
             row["status"] = Status.NOT_CONVERGED
             continue
-        row["status"] = _Judge(scores, kept)(row["z"], difference, unit / (row["size"] * kept), row["status"])
+        row["status"] = Judge(scores, kept)(row["z"], difference, unit / (row["size"] * kept), row["status"])
         if row["status"].good and kept < row["instances"]:
             row["status"] = Status.INSTANCES_LOST
     return rows
-
-
-def largest_by_chance(kept: int, comparisons: int) -> float:
-    """Return the |z| that no comparison of a table exceeds by chance, but in one table of a thousand.
-
-    Bonferroni's bound with Student's t, the standard error being estimated from `kept` instances.
-    """
-    return float(special.stdtrit(kept - 1, 1 - FALSE_ALARM / (2 * comparisons)))
-
-
-class _Judge:
-    """Tells differences that chance makes from others, in a table of given scores."""
-
-    def __init__(self, scores: Iterable[float], kept: int) -> None:
-        self._comparisons = int(np.isfinite(list(scores)).sum())
-        self._limit = largest_by_chance(kept, self._comparisons) if self._comparisons else math.inf
-
-    def __call__(self, z: float, difference: float, component: float, theory: Status) -> Status:
-        """Return the status of a comparison; `theory` is that of the theory.
-
-        A difference does not count that about one component more or less (of weight `component` in the mean over
-        instances), wrong in one of them, would make: where errors are so rare that no instance shows one, the
-        standard error is blind to them.
-        """
-        if not theory.good:
-            return theory
-        if not math.isfinite(z):  # an instance diverged, or theory has no number
-            return Status.NOT_CONVERGED
-        return Status.DISAGREES if self.exceeds(z) and abs(difference) > 4 * component else Status.CONVERGED
-
-    def exceeds(self, z: float) -> bool:
-        return abs(z) > self._limit
-
-    def differs(self, z: float) -> str:
-        return (f"differs from theory by more than chance (z = {z:.1f}; "
-                f"among {self._comparisons} comparisons |z| < {self._limit:.1f})")
-
-    @property
-    def no_difference(self) -> str:
-        return f"no difference from theory is more than chance gives in {self._comparisons} comparisons"
 
 
 def _score(difference: Any, error: Any, scale: float) -> Any:
@@ -372,11 +331,11 @@ def _summary(rows: list[dict[str, Any]]) -> str:
         if kept < 2:
             parts.append(f"no comparison at size {size}: a standard error needs two")
             continue
-        judge = _Judge(scores, kept)
+        judge = Judge(scores, kept)
         strange += [f"{row['quantity']} at size {size} {judge.differs(row['z'])}"
                     for row in found if row["status"] is Status.DISAGREES and judge.exceeds(row["z"])]
     if not strange and any(map(math.isfinite, scores)):
-        strange = [_Judge(scores, 2).no_difference]
+        strange = [Judge(scores, 2).no_difference]
     return "; ".join(parts + strange)
 
 
@@ -407,55 +366,3 @@ class _bar:
     def __exit__(self, *reason: object) -> None:
         if self._show:
             self._tqdm.close()
-
-
-def _check_settings(
-    model: Any, instances: Any, start: Any, max_iterations: Any, damping: Any, name: str = "max_iterations"
-) -> None:
-    if not isinstance(model, GLM):
-        raise TypeError(f"model = {model!r} is a {type(model).__name__}: give a GLM(prior, channel)")
-    _whole("instances", instances, 2, "a standard error needs two")
-    _whole(name, max_iterations, 1, "")
-    if start not in STARTS:
-        raise ValueError(f"start = {start!r} is not known: give one of {', '.join(map(repr, STARTS))}")
-    _real("damping", damping, 0.0, 1.0, "0 is the algorithm that state evolution describes")
-
-
-def _sizes(size: Any, sizes: Any) -> tuple[int, ...]:
-    if sizes is None:
-        return (_whole("size", size, 10, "2000 is a good one"),)
-    if isinstance(sizes, (str, numbers.Number)) or not isinstance(sizes, Iterable):
-        raise TypeError(f"sizes = {sizes!r} is not a sequence: give several sizes, or one as size=...")
-    checked = tuple(_whole(f"sizes[{k}]", one, 10, "2000 is a good one") for k, one in enumerate(sizes))
-    if not checked:
-        raise ValueError("sizes is empty: give at least one")
-    return checked
-
-
-def _whole(name: str, value: Any, low: int, cure: str) -> int:
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} = {value!r} is not a whole number: give one of at least {low}")
-    if value < low:
-        raise ValueError(f"{name} = {value} is too small: give at least {low}{'; ' + cure if cure else ''}")
-    return int(value)
-
-
-def _real(name: str, value: Any, low: float, high: float, cure: str) -> float:
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} = {value!r} is not a number: give one in [{low:g}, {high:g}); {cure}")
-    if not low <= float(value) < high:
-        raise ValueError(f"{name} = {value} is outside [{low:g}, {high:g}): {cure}")
-    return float(value)
-
-
-def _split(model: GLM, controls: dict[str, Any]) -> tuple[float, dict[str, Any]]:
-    """Check the controls; return alpha and the others."""
-    checked = {symbol.name: value for symbol, value in model.check_controls(controls).items()}
-    alpha = checked.pop("alpha")
-    try:
-        number = float(alpha)
-    except (TypeError, ValueError):
-        raise TypeError(f"alpha = {alpha!r} is not a number: give n/p, a positive one") from None
-    if not (math.isfinite(number) and number > 0) or isinstance(alpha, (bool, str)):
-        raise ValueError(f"alpha = {alpha} is not a finite positive number: give n/p > 0")
-    return number, checked

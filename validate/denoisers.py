@@ -30,7 +30,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ..equations.compile import lambdify
+from ..equations.generate import lambdify
 from ..theory.channels import Channel
 from ..theory.priors import DensityLaw, Prior
 from ..theory.special import InverseMills, LogInterval, LogNdtr, LogSumExp
