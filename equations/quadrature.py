@@ -18,6 +18,7 @@ __all__ = ["graded_nodes", "step_error"]
 
 _COARSE = 40  # points a side and a centre of the table from which the map is inverted: one Newton step is often enough
 _NEWTON = 5  # at most
+_ASYMPTOTIC = 1e-2  # relative error of T(4h) below which the law of the error is taken to hold
 _EVEN = 4e-14  # unevenness of the nodes in t below which no further step is taken
 _HARD_END = 1e-17  # distance, in units of the domain, at which a hard end is cut off
 
@@ -110,9 +111,14 @@ def step_error(fine, half, quarter):
     """Error of T(h) from T(h), T(2h), T(4h): the last change times (at most 1) a power of the last ratio of changes.
 
     An error exp(-a/h) makes the ratio the square root of the last change or less; the power 3/4 leaves room for a
-    part of the integrand whose error falls more slowly than that of the rest.
+    part of the integrand whose error falls more slowly than that of the rest.  The error oscillates with h, and T(2h)
+    may be good by accident: by the same law the error is no less than the fourth power of that of T(4h), once that is
+    small.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         change, before = np.abs(fine - half), np.abs(half - quarter)
         ratio = np.where(before > 0, change / before, 1.0)
-    return change * np.minimum(ratio, 1.0) ** 0.75
+        size = np.abs(fine)
+        coarse = before / size
+        floor = np.where(coarse < _ASYMPTOTIC, size * coarse**4, 0.0)
+    return np.maximum(change * np.minimum(ratio, 1.0) ** 0.75, floor)

@@ -133,3 +133,19 @@ def test_features_of_a_quadratic(a2, a1, a0):
 def test_a_constant_has_no_feature():
     _, scales = centre_and_scale(np.zeros(1), np.zeros(1), np.array([3.0]))
     assert np.isinf(scales).all()
+
+
+def test_a_coarse_rule_that_is_good_by_accident_is_not_believed():
+    """At this step T(2h) happens to be right to 2e-9, T(h) only to 5e-12."""
+    import sympy
+
+    import spinodal as sp
+    from spinodal.equations.compile import compile_expressions
+    from spinodal.theory.evidence import u
+
+    v, m = sympy.symbols("V M", positive=True)
+    compiled, constants = compile_expressions([sp.Sign().average(u[1] ** 2, v, m)])
+    values = {k: np.array([x]) for k, x in {v: 1.0, m: 10**-1.578125, **constants}.items()}
+    exact = compiled.evaluate(values, (0.01, 0.01))[0, 0, 0]
+    fine, half, quarter = compiled.evaluate(values, (0.2, 0.2))[0, :3, 0]
+    assert abs(fine - exact) <= step_error(fine, half, quarter) <= 1e-9
