@@ -137,8 +137,9 @@ class Crossing(Boundary):
             moved = (low.free_entropy_error + high.free_entropy_error) / gap
         apart = np.abs(low.log_control - high.log_control)
         overlap, error = self.surface.names()
+        error_c = np.maximum(low.control_error, high.control_error)
         return self._vertices(
-            y[:, 2], low, error=moved + apart + 2 * _EPS, x=high.x,
+            y[:, 2], low, error=moved + apart + error_c + 2 * _EPS, x=high.x,
             other_overlap=high.states[overlap], other_mse=high.states[error],
         )
 

@@ -228,4 +228,9 @@ def _outside(curve: Curve, control: float, label: dict[str, float]) -> FixedPoin
     nearest = ends.take(np.array([np.argmin(np.abs(ends.log_control - np.log(control)))]))
     (point,) = from_points(curve, nearest, np.exp(nearest.log_control), 1.0)
     gap = float(nearest.log_control[0] - np.log(control))
-    return replace(point, status=Status.OUTSIDE_RANGE, residual=abs(float(np.expm1(gap))), controls=label)
+    # f by its slope: exact where the end of the samples is a signal that is known
+    moved = float(nearest.free_entropy_slope[0]) * (control - float(np.exp(nearest.log_control[0])))
+    return replace(
+        point, free_entropy=point.free_entropy + moved, status=Status.OUTSIDE_RANGE,
+        residual=abs(float(np.expm1(gap))), controls=label,
+    )

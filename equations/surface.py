@@ -82,7 +82,8 @@ class Surface:
 
     def parameters(self, u) -> dict[sp.Symbol, np.ndarray]:
         """Values of the second control at coordinates u."""
-        return {self.symbol: np.atleast_1d(self.axis.value(u))}
+        # a corrector may step over the edge of the window, which may be the edge of what the control can be
+        return {self.symbol: np.atleast_1d(np.clip(self.axis.value(u), self.axis.low, self.axis.high))}
 
     def at(self, x, u) -> Points:
         """Points of the surface, arrays over rows."""

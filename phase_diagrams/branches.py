@@ -13,6 +13,7 @@ from ..equations.fixed_points import concrete, from_limit, from_points
 from ..equations.points import Limit, Points
 from ..theory.model import Model
 
+_KNOWN = 1e-25  # relative mse of a signal that is known: its free entropy has no curvature left
 _TOLERANCE = 1e-10  # of the averages, in tables that are made to be drawn
 
 __all__ = ["Branch", "branches", "branches_of", "check_bracket"]
@@ -88,12 +89,23 @@ def branches_of(curve: Curve) -> list[Branch]:
     ends = np.concatenate([[samples.x[0]], folds.x, [samples.x[-1]]])
     values = np.exp(np.concatenate([[samples.log_control[0]], folds.log_control, [samples.log_control[-1]]]))
     for k in range(len(ends) - 1):
+        stable = bool(values[k + 1] > values[k])
+        # all that is left to know beyond the last sample is an error too small to matter: f is linear in the control
+        goes_on = stable and k == len(ends) - 2 and _is_known_signal(curve)
         found.append(Branch(
-            curve=curve, low=min(values[k : k + 2]), high=max(values[k : k + 2]),
-            stable=bool(values[k + 1] > values[k]), x_low=ends[k], x_high=ends[k + 1],
+            curve=curve, low=min(values[k : k + 2]), high=np.inf if goes_on else max(values[k : k + 2]),
+            stable=stable, x_low=ends[k], x_high=ends[k + 1],
         ))
     found += [_limit_branch(curve, limit, samples.x[-1]) for limit in curve.limits if limit.state.end == "stop"]
     return found
+
+
+def _is_known_signal(curve: Curve) -> bool:
+    """Whether the signal is known to rounding where the samples end, and no limit state stands there."""
+    (error,) = curve.form.sensitivity
+    scale = float(curve.model.working_form_scale)
+    open_end = not any(limit.state.end == "stop" for limit in curve.limits)
+    return open_end and float(curve.samples.states[error][-1]) < _KNOWN * scale
 
 
 def _limit_branch(curve: Curve, limit: Limit, x: float) -> Branch:

@@ -22,10 +22,12 @@ from ..equations.fixed_points import concrete, fixed_points
 from ..equations.result import FixedPoint
 from ..equations.surface import Axis
 from ..theory.model import Model
+from .transitions import all_thresholds
 
 __all__ = ["Drawn", "column_of", "columns"]
 
 _THIN = 1e-6  # of the window: columns and strips thinner than this are not regions
+_BOW = 2e-3  # of the window: a drawn line is a threshold of the slice that is no farther
 _SAME = 1e-7  # of the window: two breakpoints are one
 
 
@@ -67,11 +69,11 @@ def _meetings(one: Drawn, other: Drawn) -> list[float]:
     low, high = max(one.u.min(), other.u.min()), min(one.u.max(), other.u.max())
     grid = np.unique(np.concatenate([one.u, other.u]))
     grid = grid[(grid > low) & (grid < high)]
-    heights = [(line.heights(u) for line in (one, other)) for u in grid]
+    heights = [[line.heights(u) for line in (one, other)] for u in grid]
     gaps = [(u, h[0] - k[0]) for u, (h, k) in zip(grid, heights, strict=True) if len(h) == 1 and len(k) == 1]
     found = []
     for (a, ga), (b, gb) in itertools.pairwise(gaps):
-        if ga * gb < 0:
+        if (ga < 0) != (gb < 0):
             found.append(float(a + (b - a) * ga / (ga - gb)))
     return found
 
@@ -93,21 +95,27 @@ def column_of(model: Model, axis: Axis, other: Axis,
         Its range in u.
     """
     u = 0.5 * (low + high)
-    bottom, top = float(other.u(other.low)), float(other.u(other.high))
-    edges: list[tuple[float, int, str]] = [(bottom, -1, "")]
-    for number, kind, vertices in lines:
-        drawn = Drawn(kind, *np.array(vertices).T)
-        edges += [(height, number, kind) for height in drawn.heights(u) if bottom < height < top]
-    edges = [*sorted(edges), (top, -1, "")]
     value = float(axis.value(u))
     reduced, _ = concrete(model, {axis.name: value, model.linear_control.name: 1.0})
     curve = curve_of(reduced)
+    thresholds = all_thresholds(curve)
+    transitions = [t.value for t in thresholds if t.kind == "first_order"]
+    bottom, top = float(other.u(other.low)), float(other.u(other.high))
+    edges: list[tuple[float, int, str]] = [(bottom, -1, "")]
+    for number, kind, vertices in lines:
+        exact = np.array([float(other.u(t.value)) for t in thresholds if t.kind == kind])
+        for height in Drawn(kind, *np.array(vertices).T).heights(u):
+            # chords are not the curve: a strip may be thinner than their bow
+            near = exact[np.abs(exact - height) < _BOW * (top - bottom)]
+            if bottom < height < top:
+                edges.append((float(near[np.argmin(np.abs(near - height))]) if len(near) else height, number, kind))
+    edges = [*sorted(edges), (top, -1, "")]
     found = []
-    for k, ((below, under, _), (above, over, _)) in enumerate(itertools.pairwise(edges)):
+    for (below, under, _), (above, over, _) in itertools.pairwise(edges):
         if above - below <= _THIN * (top - bottom):
             continue
         control = float(other.value(0.5 * (below + above)))
-        better_above = any(kind == "first_order" for *_, kind in edges[k + 1 :])
+        better_above = any(transition > control for transition in transitions)  # in the window or above it
         found.append({
             "x_low": float(axis.value(low)), "x_high": float(axis.value(high)), "below": under, "above": over,
             axis.name: value, other.name: control, **_named(curve, control, better_above),

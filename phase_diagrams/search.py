@@ -46,7 +46,7 @@ class Boundaries:
     lines: list[Line]
     systems: list[Boundary]
     meetings: list[Meeting]
-    seeds: list[Seed]
+    slices: list[float]  # coordinates u at which thresholds were looked for
 
 
 def search(model: Model, axis: Axis, other: Axis, run: Sweeps, levels: dict[str, sp.Expr] | None = None) -> Boundaries:
@@ -62,42 +62,43 @@ def search(model: Model, axis: Axis, other: Axis, run: Sweeps, levels: dict[str,
     levels : mapping of kind to expression
         Functions of the state whose zeros are boundaries too.
     """
-    seeds, traced = _traced(run, model, axis, other, levels or {})
-    return Boundaries(*arranged(model, axis, other, levels or {}, traced), seeds)
+    slices, traced = _traced(run, model, axis, other, levels or {})
+    return Boundaries(*arranged(model, axis, other, levels or {}, traced), slices)
 
 
 def _traced(run: Sweeps, model: Model, axis: Axis, other: Axis,
-            levels: dict[str, sp.Expr]) -> tuple[list[Seed], list[tuple[Seed, dict[str, Any]]]]:
-    """All seeds of all slices, and a traced boundary through every one of them."""
+            levels: dict[str, sp.Expr]) -> tuple[list[float], list[tuple[Seed, dict[str, Any]]]]:
+    """All slices, and traced boundaries through every threshold of every one of them."""
     surface = Surface(model, axis)
     low, high = float(axis.u(axis.low)), float(axis.u(axis.high))
     grid = list(np.linspace(low, high, _SLICES[surface.formulas.nested]))
-    new = grid
-    seeds: list[Seed] = []
+    new, slices = grid, list(grid)
     traced: list[tuple[Seed, dict[str, Any]]] = []
     for _ in range(_ROUNDS):
         tasks = [{"model": model, "axis": axis.name, "value": float(axis.value(u)), "u": float(u), "levels": levels}
                  for u in new]
         found = list(itertools.chain.from_iterable(run(seeds_at, tasks, "slices")))
-        seeds += found
         pending = [seed for seed in found if not _is_known(seed, traced, surface, levels)]
         something_new = bool(pending)
         while pending:
             batch = list({_key(seed): seed for seed in reversed(pending)}.values())[::-1]  # one of each system at once
             tasks = [{"model": model, "axis": axis, "other": other, "seed": seed, "levels": levels} for seed in batch]
             results = run(trace, tasks, "boundaries")
-            for seed, found in zip(batch, results, strict=True):
-                if not _is_known(_middle(seed, found, surface, levels), traced, surface, levels):
-                    traced.append((seed, found))
+            for seed, followed in zip(batch, results, strict=True):
+                if not _is_known(_middle(seed, followed, surface, levels), traced, surface, levels):
+                    traced.append((seed, followed))
+                if followed["points"] and low < seed["u"] < high and not _is_known(seed, traced, surface, levels):
+                    traced.append((seed, {"points": [], "start": "lost", "stop": "lost", "cusps": []}))
             pending = [seed for seed in pending if seed not in batch and not _is_known(seed, traced, surface, levels)]
         if not something_new and len(new) < len(grid):
             break
         grid = sorted({*grid, *new})
         new = [0.5 * (a + b) for a, b in itertools.pairwise(grid)]
+        slices += new
     # a seed from which nothing could be followed, say on the window's edge, is no loss if a boundary passes it
     kept = [(seed, found) for seed, found in traced
             if found["points"] or not _is_known(seed, traced, surface, levels)]
-    return seeds, kept
+    return sorted(slices), kept
 
 
 def _middle(seed: Seed, found: dict[str, Any], surface: Surface, levels: dict[str, sp.Expr]) -> Seed:

@@ -138,6 +138,8 @@ def _row_along(model: Model, name: str, value: float, kind: str, branch: str, ta
     """The row of the threshold in the linear control that has the value `target` where the other control is `value`."""
     reduced, _ = concrete(model, {name: value, model.linear_control.name: target})
     same = [t for t in all_thresholds(curve_of(reduced)) if (t.kind, t.branch) == (kind, branch)]
+    if not same:  # within rounding of where it ends: its sides are not known
+        return dict.fromkeys(COLUMNS, np.nan) | {"kind": kind, "branch": branch}
     row = _row(min(same, key=lambda t: abs(np.log(t.value / target))))
     if rate > 0:  # more of the control acts like less of the linear one: the sides change places
         row |= {"m_below": row["m_above"], "m_above": row["m_below"], "mse_below": row["mse_above"],

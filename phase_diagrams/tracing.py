@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..equations.boundaries import Boundary, Crossing, Fold, Vertices
+from ..equations.boundaries import Boundary, Crossing, Fold, Level, Vertices
 from ..equations.continuation import Bound, at_parameter, follow, located, polished, refined, tangents
 from ..equations.surface import Axis, Surface
 from ..theory.model import Model
@@ -105,6 +105,8 @@ def trace(model: Model, axis: Axis, other: Axis, seed: Seed,
         bounds.append(Bound("no signal", lambda y: y[0] - surface.first_x))
     if isinstance(system, Crossing):
         bounds.append(Bound("cusp", lambda y: y[1] - y[0] - _MERGED))
+    if isinstance(system, Level):  # of stable states only
+        bounds.append(Bound("spinodal", lambda y: float(surface.at(y[:1], y[1:]).slope[0])))
     try:
         found = follow(system, np.array([*seed["x"], seed["u"]]), (low, high), bounds, largest=_LARGEST)
     except ValueError as error:

@@ -20,6 +20,8 @@ from .vertices import boundary_table, drawn, meeting_table
 
 __all__ = ["phase_diagram"]
 
+_KINDS = ("continuous", "spinodal", "first_order")
+
 
 def phase_diagram(
     model: Model, *, x: Sequence[Any], y: Sequence[Any], levels: Mapping[str, Any] | None = None, store: Any = None,
@@ -57,7 +59,7 @@ def phase_diagram(
         For unknown, missing or impossible controls and windows, before any computation.
     """
     reduced, across, up, values = checked_plane(model, x, y, controls)
-    given = {kind: sp.sympify(expr) for kind, expr in (levels or {}).items()}
+    given = _levels(levels, reduced)
     run = Sweeps(store=store, executor=executor, progress=progress)
     found = search(reduced, across, up, run, given)
     lines, meetings = found.lines, found.meetings
@@ -72,5 +74,30 @@ def phase_diagram(
     return PhaseDiagram(
         model=written(model), x=axis_spec(axis_of("x", x)), y=axis_spec(up), controls=values, boundaries=boundaries,
         special_points=meeting_table(meetings, across, up), regions=pd.DataFrame(list(strips)),
-        settings={"slices": sorted({across.value(seed["u"]).item() for seed in found.seeds})},
+        settings={"slices": [float(across.value(u)) for u in found.slices]},
     )
+
+
+def _levels(levels: Mapping[str, Any] | None, model: Model) -> dict[str, sp.Expr]:
+    """Check functions of a state.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not a mapping of new kinds to expressions in the working form's symbols.
+    """
+    if not isinstance(levels or {}, Mapping):
+        raise TypeError(f"levels = {levels!r}: give a mapping of kinds to expressions, such as {{'replicon': ...}}")
+    form = model.working_form
+    known = {s.name: s for s in (*form.order_parameters, *form.companions, *model.controls)}
+    found = {}
+    for kind, given in (levels or {}).items():
+        if kind in _KINDS:
+            raise ValueError(f"levels: {kind!r} is the kind of a boundary that is found anyway: give another word")
+        expr = sp.sympify(given, locals=known)
+        unknown = sorted(s.name for s in expr.free_symbols - set(known.values()))
+        if unknown or not expr.free_symbols:
+            what = f"{unknown[0]!r} is not a symbol of the model" if unknown else "it does not depend on the state"
+            raise ValueError(f"levels[{kind!r}] = {given}: {what}; its symbols: {', '.join(known)}")
+        found[kind] = expr
+    return found
