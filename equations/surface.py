@@ -71,12 +71,23 @@ class Surface:
     axis : Axis
     tolerance : float
         Of the averages.
+
+    Raises
+    ------
+    ValueError
+        If the formulas have no general form in the control.
     """
 
     def __init__(self, model: Model, axis: Axis, tolerance: float = 1e-12):
         (self.symbol,) = (s for s in model.controls if s.name == axis.name)
         self.model, self.axis, self.tolerance = model, axis, tolerance
-        self.formulas = Formulas(model)
+        try:
+            self.formulas = Formulas(model)
+        except TypeError as error:  # SymPy cannot order breaks whose signs it does not know
+            raise ValueError(
+                f"{axis.name} decides the order of the channel's pieces, which must not change: the formulas have no "
+                f"general form in it; give {axis.name} a number"
+            ) from error
         self.form = self.formulas.form
         self.limits = {limit.state.name: limit for limit in self.formulas.limits}
 

@@ -30,11 +30,6 @@ class Threshold:
     states: tuple[Branch, ...] = ()  # those that cross, or the limit state whose stability changes
     x: float | None = None  # of a fold
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """What identifies it when another control changes."""
-        return self.kind, self.branch
-
 
 def all_thresholds(curve: Curve) -> list[Threshold]:
     """Every threshold of a curve in its linear control, by value."""

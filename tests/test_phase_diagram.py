@@ -439,6 +439,13 @@ def test_misuse_is_refused_at_once(changes, text, monkeypatch):
         sp.phase_diagram(model, **({"x": x, "y": y} | changes))
 
 
+def test_a_control_that_orders_the_pieces_of_a_channel_is_refused():
+    slope = symbol("slope")
+    model = sp.GLM(sp.GaussBernoulli(sympy.Rational(3, 10)), sp.LeakyReLU(slope))
+    with pytest.raises(ValueError, match="give slope a number"):
+        sp.phase_diagram(model, x=("slope", 0.1, 0.9), y=("alpha", 0.1, 1.5))
+
+
 def test_what_is_no_model_is_refused():
     with pytest.raises(TypeError, match="model"):
         sp.phase_diagram("perceptron", x=("noise", 0, 1), y=("alpha", 0, 1))
