@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Sign,
     )
     from .theory.glm import GLM
+    from .theory.hopfield import GaussianBernoulliRBM, Hopfield
     from .theory.means import GaussianMean
     from .theory.model import Model
     from .theory.priors import (
@@ -60,9 +61,11 @@ __all__ = [
     "FixedPoint",
     "GaussBernoulli",
     "Gaussian",
+    "GaussianBernoulliRBM",
     "GaussianMean",
     "GaussianMixture",
     "HardTanh",
+    "Hopfield",
     "Laplace",
     "LeakyReLU",
     "Linear",
@@ -111,6 +114,8 @@ _HOME = {
     "ReLU": "theory.channels",
     "Sign": "theory.channels",
     "GLM": "theory.glm",
+    "GaussianBernoulliRBM": "theory.hopfield",
+    "Hopfield": "theory.hopfield",
     "Model": "theory.model",
     "GaussianMean": "theory.means",
     "catalogue": "theory.catalogue",

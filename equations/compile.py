@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..theory.evidence import EvidenceMean
-from ..theory.means import GaussianMean, Let
+from ..theory.means import GaussianMean, Let, WrittenMean
 from ..theory.special import PosteriorFunction
-from .features import arguments, centre_and_scale, quadratic_coefficients, top_means
+from .features import arguments, centre_and_scale, has_peak, quadratic_coefficients, top_means
 from .generate import lambdify
 from .quadrature import graded_nodes, step_error
 
@@ -30,6 +29,7 @@ __all__ = ["Compiled", "Evaluated", "compile_expressions", "split_infinite"]
 
 _FINE, _HALF, _QUARTER, _ROUNDED, _INNER_HALF, _INNER_QUARTER = range(_REPLICAS := 6)
 _WIDTH = 10.0  # standard deviations kept of a Gaussian law: the rest weighs 1e-23
+_PEAK = 25.0  # widths kept of a peak in the tail of the law: the rest of 1/cosh^2 weighs 1e-21
 _NO_WIDTH = 1e-140  # stands for a law without variance
 _POINT = 1e-13  # width over mean below which floats do not resolve a law: it is taken at its mean
 # First steps in the graded variable, in which poles of tanh-like factors lie pi/2 off the real line: for tolerances
@@ -69,7 +69,7 @@ def split_infinite(expressions: Mapping[str, sp.Expr]) -> tuple[dict[str, sp.Exp
     """Expressions to be computed, and the values of those that are infinite whatever their (positive) parameters."""
     infinite = {}
     for name, expr in expressions.items():
-        bare = expr.xreplace(dict.fromkeys([*top_means([expr]), *expr.atoms(EvidenceMean)], sp.S.One))
+        bare = expr.xreplace(dict.fromkeys([*top_means([expr]), *expr.atoms(WrittenMean)], sp.S.One))
         if bare.has(sp.oo, -sp.oo, sp.zoo):
             infinite[name] = float(bare.subs(dict.fromkeys(bare.free_symbols, 1)))
     return {name: expr for name, expr in expressions.items() if name not in infinite}, infinite
@@ -93,7 +93,7 @@ class Compiled:
     Parameters
     ----------
     expressions : tuple of sympy expressions
-        Built of parameters, ``GaussianMean`` and ``EvidenceMean``.
+        Built of parameters, ``GaussianMean`` and what is written as such (``WrittenMean``).
     """
 
     def __init__(self, expressions: tuple[sp.Expr, ...]):
@@ -226,15 +226,15 @@ class _Group:
 
     @cached_property
     def _features(self):
-        """Generated function of the coefficients of every feature, in the parameters."""
-        found: dict[tuple, None] = {}
+        """Which features are peaks, and the generated function of all their coefficients, in the parameters."""
+        found: dict[tuple, bool] = {}
         expressions = [*(mean.f for mean in self.means), *(weight for weight, *_ in self.laws)]
         for argument in itertools.chain.from_iterable(map(arguments, expressions)):
             for reduced in _without_inner_fields(argument, self.means, self.field):
                 if (coefficients := quadratic_coefficients(reduced, self.field)) is not None:
-                    found[coefficients] = None
+                    found[coefficients] = found.get(coefficients, False) or has_peak(expressions, argument)
         kept = _one_of_each_sign(found)
-        return len(kept), lambdify(self._outside, [a for coefficients in kept for a in coefficients])
+        return np.array(list(kept.values()), bool), lambdify(self._outside, [a for coefficients in kept for a in coefficients])
 
     def cost(self, steps: tuple[float, float]) -> int:
         """Roughly how many values one row needs at a time."""
@@ -294,10 +294,16 @@ class _Group:
             high = np.maximum(high, low + width * widths.min(-1))
         elif not self.hard[0]:
             low = np.minimum(low, high - width * widths.min(-1))
-        count, features = self._features
+        peaks, features = self._features
+        count = len(peaks)
         with np.errstate(all="ignore"):
             raw = _columns(features(*outside), rows)
         centres, scales = centre_and_scale(raw[:, ::3], raw[:, 1::3], raw[:, 2::3])
+        if peaks.any() and not any(self.hard):
+            reach = np.where(np.isfinite(scales), _PEAK * scales, np.nan)[:, peaks].reshape(rows, -1)
+            middle = centres[:, peaks].reshape(rows, -1)
+            low = np.fmin(low, np.fmin.reduce(middle - reach, axis=1))
+            high = np.fmax(high, np.fmax.reduce(middle + reach, axis=1))
         centres, scales = centres.reshape(rows, 2 * count), scales.reshape(rows, 2 * count)
         # what lies outside the line or is wider than the law itself needs no grading
         steep = (centres >= low[:, None]) & (centres <= high[:, None]) & (scales < widths.max(axis=1)[:, None])
@@ -345,7 +351,7 @@ def _columns(values: Sequence[Any], rows: int) -> np.ndarray:
 
 def _write_out(expr: sp.Expr) -> sp.Expr:
     """Evidence averages as Gaussian averages, joint fields as nested ones, closed forms where there are."""
-    closed = {mean: mean.doit() for mean in [*top_means([expr]), *expr.atoms(EvidenceMean)]}
+    closed = {mean: mean.doit() for mean in [*top_means([expr]), *expr.atoms(WrittenMean)]}
     expr = expr.xreplace(closed)
     joint = {mean: mean.as_nested() for mean in top_means([expr]) if len(mean.fields) > 1}
     return expr.xreplace(joint)
@@ -388,10 +394,13 @@ def _without_inner_fields(argument: sp.Expr, means: Sequence[GaussianMean], fiel
     return list(dict.fromkeys(candidates))
 
 
-def _one_of_each_sign(coefficients: Iterable[tuple]) -> list[tuple]:
-    """Drop features that are others with the opposite sign."""
-    kept: dict[tuple, None] = {}
-    for row in coefficients:
-        if tuple(-a for a in row) not in kept:
-            kept[row] = None
-    return list(kept)
+def _one_of_each_sign(coefficients: Mapping[tuple, bool]) -> dict[tuple, bool]:
+    """Drop features that are others with the opposite sign; what is one is a peak if either is."""
+    kept: dict[tuple, bool] = {}
+    for row, is_peak in coefficients.items():
+        other = tuple(-a for a in row)
+        if other in kept:
+            kept[other] = kept[other] or is_peak
+        else:
+            kept[row] = is_peak
+    return kept

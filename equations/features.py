@@ -15,6 +15,7 @@ import sympy as sp
 
 from ..theory.means import GaussianMean, Let
 from ..theory.special import (
+    BinaryEntropy,
     IntervalMills,
     InverseMills,
     LogCosh,
@@ -22,14 +23,18 @@ from ..theory.special import (
     LogNdtr,
     LogSumExp,
     PosteriorFunction,
+    SechSquared,
     Tanh,
 )
 
-__all__ = ["arguments", "centre_and_scale", "quadratic_coefficients", "top_means"]
+__all__ = ["arguments", "has_peak", "centre_and_scale", "quadratic_coefficients", "top_means"]
 
 _AFFINE = (
     LogCosh, Tanh, LogNdtr, InverseMills, LogInterval, IntervalMills, sp.tanh, sp.erf, sp.erfc, PosteriorFunction,
+    SechSquared, BinaryEntropy,
 )
+# What vanishes away from its zero: where that is in the tail of the law, an average is what is there
+_PEAKS = (SechSquared, BinaryEntropy)
 
 
 def arguments(expr: sp.Expr) -> list[sp.Expr]:
@@ -47,6 +52,12 @@ def arguments(expr: sp.Expr) -> list[sp.Expr]:
                 for one, other in itertools.combinations(map(expand, total.args), 2):
                     found[_exponent_gap(one, other)] = None
     return list(found)
+
+
+def has_peak(expressions: Iterable[sp.Expr], argument: sp.Expr) -> bool:
+    """Whether `argument`, up to its sign, is that of a function which vanishes away from its zero."""
+    peaks = {x for expr in expressions for peak in expr.atoms(*_PEAKS) for x in peak.args}
+    return argument in peaks or -argument in peaks
 
 
 def _exponent_gap(one: sp.Expr, other: sp.Expr) -> sp.Expr:

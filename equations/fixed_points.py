@@ -15,6 +15,7 @@ from ..theory.parameters import number, positive
 from .curve import Curve, curve_of
 from .points import Limit, Points
 from .result import FixedPoint, Status
+from .state_points import dominance, state_points
 
 __all__ = ["check_digits", "concrete", "equilibrium", "fixed_points"]
 
@@ -57,6 +58,11 @@ def fixed_points(model: Model, *, tolerance: float = _TOLERANCE, digits: int | N
     names = list(controls)
     is_batch = any(np.ndim(value) > 0 for value in controls.values())
     points = [dict(zip(names, values, strict=True)) for values in _broadcast(controls)]
+    if model.state_kinds():
+        if digits is not None:
+            raise ValueError(f"digits = {digits}: {model.title} is solved in double precision; leave digits out")
+        found = [tuple(sorted(state_points(model, point, tolerance), key=dominance, reverse=True)) for point in points]
+        return tuple(found) if is_batch else found[0]
     members: dict[tuple, list[int]] = {}  # points that share everything but the linear control share a curve
     linear = model.linear_control.name
     for k, values in enumerate(points):
@@ -100,12 +106,17 @@ def check_digits(digits: Any) -> None:
 
 
 def equilibrium(model: Model, **controls: Any) -> Any:
-    """The fixed point of highest free entropy (for arrays of controls: a tuple of them).
+    """The stable fixed point of highest free entropy (for arrays of controls: a tuple of them).
 
-    Takes the same arguments as :func:`fixed_points`.
+    Beside replica-symmetric states that condense noise, unstable ones have a higher free entropy: the paramagnet below
+    the spin-glass transition does.  Takes the same arguments as :func:`fixed_points`.
     """
     found = fixed_points(model, **controls)
-    return found[0] if found and isinstance(found[0], FixedPoint) else tuple(states[0] for states in found)
+    return _dominant(found) if found and isinstance(found[0], FixedPoint) else tuple(map(_dominant, found))
+
+
+def _dominant(states: tuple[FixedPoint, ...]) -> FixedPoint:
+    return next((state for state in states if state.stable), states[0])
 
 
 def concrete(model: Model, controls: Mapping[str, Any]) -> tuple[Model, float]:
@@ -216,7 +227,7 @@ def from_limit(curve: Curve, limit: Limit, control: np.ndarray,
             observables={name: float(value[k]) for name, value in observables.items()},
             eigenvalues=(float(eigenvalue[k]),), stable=bool(stable[k]), residual=0.0,
             error=float(limit.error * (1 + abs(limit.free_entropy_slope) * control[k])), status=Status.LIMIT,
-            controls=labels[k] if labels else {},
+            controls=labels[k] if labels else {}, state=limit.state.name,
         )
         for k in range(len(control))
     ]

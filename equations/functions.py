@@ -13,6 +13,8 @@ __all__ = ["MPMATH", "NUMPY"]
 
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _LEGENDRE_X, _LEGENDRE_W = np.polynomial.legendre.leggauss(16)
+_SERIES = 0.2  # |y| below which the series of pole_entropy converges to rounding with the terms kept
+_POLE_SERIES = 1 - 1 / np.arange(2, 28)
 _NARROW = 0.5  # widest interval on which 16 Gauss-Legendre nodes integrate exp(-x t - t^2/2) to rounding
 
 
@@ -21,6 +23,27 @@ def log_cosh(x):
     x = np.abs(x)
     near = np.log1p(2 * np.sinh(np.minimum(x, 1) / 2) ** 2)
     return np.where(x < 1, near, x + np.log1p(np.exp(-2 * x)) - np.log(2))
+
+
+def sech_squared(x):
+    """1/cosh^2 x without overflow."""
+    e = np.exp(-2 * np.abs(x))
+    return 4 * e / (1 + e) ** 2
+
+
+def binary_entropy(x):
+    """Log 2 cosh x - x tanh x: both parts are of one sign."""
+    x = np.abs(x)
+    e = np.exp(-2 * x)
+    return np.log1p(e) + 2 * x * e / (1 + e)
+
+
+def pole_entropy(y):
+    """y/(1 - y) + log(1 - y), near 0 by its series sum_n (1 - 1/n) y^n."""
+    y = np.asarray(y, float)
+    small = np.where(np.abs(y) < _SERIES, y, 0.0)
+    near = small**2 * np.polynomial.polynomial.polyval(small, _POLE_SERIES)
+    return np.where(np.abs(y) < _SERIES, near, y / (1 - y) + np.log1p(-y))
 
 
 def inverse_mills(x):
@@ -108,9 +131,23 @@ def _mp_density(x):
     return mpmath.exp(-x * x / 2) / mpmath.sqrt(2 * mpmath.pi)
 
 
+def _mp_binary_entropy(x):
+    e = mpmath.exp(-2 * x)
+    return mpmath.log1p(e) + 2 * x * e / (1 + e)
+
+
+def _mp_pole_entropy(y):
+    lost = 2 * max(0, -mpmath.mag(y)) if y else 0  # bits that cancel: the sum begins as y^2/2
+    with mpmath.workprec(mpmath.mp.prec + lost + 10):
+        return y / (1 - y) + mpmath.log1p(-y)
+
+
 NUMPY: dict[str, Callable[..., Any]] = {
     "LogCosh": log_cosh,
     "Tanh": np.tanh,
+    "SechSquared": sech_squared,
+    "BinaryEntropy": binary_entropy,
+    "PoleEntropy": pole_entropy,
     "LogNdtr": special.log_ndtr,
     "InverseMills": inverse_mills,
     "LogInterval": log_interval,
@@ -122,6 +159,9 @@ NUMPY: dict[str, Callable[..., Any]] = {
 
 MPMATH: dict[str, Callable[..., Any]] = {
     "Tanh": mpmath.tanh,
+    "SechSquared": lambda x: mpmath.sech(x) ** 2,
+    "BinaryEntropy": lambda x: _mp_binary_entropy(abs(x)),
+    "PoleEntropy": _mp_pole_entropy,
     "LogCosh": lambda x: abs(x) + mpmath.log1p(mpmath.exp(-2 * abs(x))) - mpmath.log(2),
     "LogNdtr": _mp_log_ndtr,
     "InverseMills": lambda x: _mp_density(x) * mpmath.exp(-_mp_log_ndtr(x)),

@@ -61,11 +61,12 @@ class FixedPoint:
     order_parameters : mapping of symbol name to float
         As in the formulas: ``m``, ``mhat``, ...
     free_entropy : float
-        +log Z per component of the signal, in nats; ``inf`` for perfect recovery of a density.
+        +log Z per component of the signal, in nats; ``inf`` for perfect recovery of a density, and at zero temperature.
     observables : mapping of full word to float
         ``overlap``, ``mse``, ... as the model defines them.
     eigenvalues : tuple of float
-        Of the Jacobian of one step of state evolution; `stable` if all are below 1 in modulus.
+        Of the Jacobian of one step of state evolution (real parts, largest first, where there are several); `stable`
+        if all are below 1, so that the step, taken partially, returns to the point.
     stable : bool
     residual : float
         Largest relative violation of the saddle-point equations.
@@ -76,6 +77,8 @@ class FixedPoint:
         Newton steps used.
     controls : mapping of control name to float
         Where the point was solved.
+    state : str
+        What it is called: ``"retrieval"``, ``"spin glass"``, ``"no signal"``, ...; empty where it is one of a curve.
     """
 
     order_parameters: Mapping[str, Any]
@@ -88,6 +91,7 @@ class FixedPoint:
     status: Status = Status.CONVERGED
     iterations: int = 0
     controls: Mapping[str, Any] = field(default_factory=dict)
+    state: str = ""
 
     def __post_init__(self) -> None:
         for name in ("order_parameters", "observables", "controls"):

@@ -24,6 +24,7 @@ from typing import Any
 
 import sympy as sp
 
+from .means import WrittenMean
 from .parameters import formula_symbol
 from .special import LogSumExp
 
@@ -45,7 +46,7 @@ class Law(sp.Basic):
         """Return E moment(u_0, u_1, ...) as a sum of ``GaussianMean``."""
 
 
-class EvidenceMean(sp.Expr):
+class EvidenceMean(WrittenMean):
     """E F(u_0, u_1, ...) over the evidence of `law` at `time`.
 
     Parameters
@@ -58,9 +59,6 @@ class EvidenceMean(sp.Expr):
         For a channel, the variance m of the known part of the field, given apart from V so that neither is a
         difference; m + V is constant under differentiation.
     """
-
-    is_commutative = True
-    _eval_is_real = lambda self: True  # noqa: E731
 
     def __new__(cls, moment: Any, law: Law, time: Any, *complement: Any):
         moment = sp.expand(sp.sympify(moment))

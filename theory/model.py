@@ -11,7 +11,7 @@ import sympy as sp
 
 from .parameters import Parametrised
 
-__all__ = ["LimitState", "Model", "WorkingForm", "solve_linear"]
+__all__ = ["LimitState", "Model", "StateKind", "WorkingForm", "solve_linear"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,53 @@ class LimitState:
     stable_below: sp.Expr | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class StateKind:
+    """States of one kind as solutions of x = map(x), for models whose order parameters are not tied to each other.
+
+    Attributes
+    ----------
+    name : str
+        ``"retrieval"``, ``"spin glass"``, ``"paramagnet"``.
+    branch : str
+        ``"informative"`` or ``"uninformative"``, as tables of thresholds say it; another word for states that are
+        never the equilibrium.
+    maps : mapping of Symbol to expression
+        The saddle point: every unknown, which is positive, as a function of all of them and the controls.
+    transverse : tuple of expressions
+        Eigenvalues of the same iteration in directions in which this state has no component; below 1 if it is stable.
+    positive : tuple of expressions
+        Positive where such a state can be.
+    order_parameters : mapping of Symbol to expression
+        Those of the free entropy, in the unknowns.
+    free_energy, energy, entropy : expression
+    observables : mapping of str to expression
+    instability : expression or None
+        The sum whose value 1 is the replicon's instability, below 1 if replica symmetry is stable; None if infinite.
+    anchor : mapping of control name to number
+        Where such a state is found by Newton's method from `start`.
+    start : mapping of Symbol to expression
+    path : tuple of control names
+        In which order the controls are moved from the anchor to where the state is wanted.  Along the last one every
+        state of the kind lies on one curve.
+    """
+
+    name: str
+    branch: str
+    maps: Mapping[sp.Symbol, sp.Expr]
+    transverse: tuple[sp.Expr, ...]
+    positive: tuple[sp.Expr, ...]
+    order_parameters: Mapping[sp.Symbol, sp.Expr]
+    free_energy: sp.Expr
+    energy: sp.Expr
+    entropy: sp.Expr
+    observables: Mapping[str, sp.Expr]
+    instability: sp.Expr | None
+    anchor: Mapping[str, float]
+    start: Mapping[sp.Symbol, sp.Expr]
+    path: tuple[str, ...]
+
+
 class Model(Parametrised):
     """Base of the models in ``theory``: a frozen dataclass that states its free entropy symbolically."""
 
@@ -117,6 +164,15 @@ class Model(Parametrised):
     def working_form_scale(self) -> sp.Expr:
         """Scale of the signal: the curve's parameter matters where it is comparable to 1/scale."""
         return sp.S.One
+
+    def state_kinds(self, zero: frozenset[str] = frozenset()) -> tuple[StateKind, ...]:
+        """Return the kinds of states of a model that is solved kind by kind; none if it has a `working_form`.
+
+        Parameters
+        ----------
+        zero : names of own controls that are exactly zero, where the equations have another form
+        """
+        return ()
 
     @property
     def uninformed_overlap(self) -> sp.Expr:

@@ -7,6 +7,9 @@ function                    meaning                                      derivat
 ==========================  ===========================================  =========================
 ``LogCosh(x)``              log cosh x                                   ``Tanh(x)``
 ``Tanh(x)``                 tanh x                                       exp(-2 log cosh x)
+``SechSquared(x)``          1/cosh^2 x                                   -2 tanh x/cosh^2 x
+``BinaryEntropy(x)``        log 2 cosh x - x tanh x                      -x/cosh^2 x
+``PoleEntropy(y)``          y/(1 - y) + log(1 - y), y < 1                y/(1 - y)^2
 ``LogNdtr(x)``              log Phi(x), Phi the normal distribution      ``InverseMills(x)``
 ``InverseMills(x)``         phi(x)/Phi(x), phi the normal density        -r (x + r)
 ``LogInterval(a, b)``       log(Phi(b) - Phi(a)), a < b                  ``IntervalMills``
@@ -24,8 +27,8 @@ from typing import Any
 import sympy as sp
 
 __all__ = [
-    "IntervalMills", "InverseMills", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp", "PosteriorFunction", "Tanh",
-    "normal_density",
+    "BinaryEntropy", "IntervalMills", "InverseMills", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp", "PoleEntropy",
+    "PosteriorFunction", "SechSquared", "Tanh", "normal_density",
 ]
 
 
@@ -70,6 +73,63 @@ class Tanh(sp.Function):
 
     def _latex(self, printer, exp=None):
         return rf"\tanh{f'^{{{exp}}}' if exp else ''}\left({printer._print(self.args[0])}\right)"
+
+
+class SechSquared(sp.Function):
+    """1/cosh^2 x, to relative accuracy however small."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x):
+        if x.is_zero:
+            return sp.S.One
+        return cls(-x) if x.could_extract_minus_sign() else None
+
+    def fdiff(self, argindex=1):
+        return -2 * Tanh(self.args[0]) * self
+
+    def _latex(self, printer, exp=None):
+        return rf"\cosh^{{{printer._print(-2 * (sp.sympify(exp) if exp else 1))}}}\left({printer._print(self.args[0])}\right)"
+
+
+class BinaryEntropy(sp.Function):
+    """log 2 cosh x - x tanh x: entropy in nats of a spin in the field x, to relative accuracy however small."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x):
+        if x.is_zero:
+            return sp.log(2)
+        return cls(-x) if x.could_extract_minus_sign() else None
+
+    def fdiff(self, argindex=1):
+        return -self.args[0] * SechSquared(self.args[0])
+
+    def _latex(self, printer, exp=None):
+        return rf"S\left({printer._print(self.args[0])}\right)" + (f"^{{{exp}}}" if exp else "")
+
+
+class PoleEntropy(sp.Function):
+    """y/(1 - y) + log(1 - y) for y < 1, which begins as y^2/2, to relative accuracy near 0."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, y):
+        return sp.S.Zero if y.is_zero else None
+
+    def fdiff(self, argindex=1):
+        (y,) = self.args
+        return y / (1 - y) ** 2
+
+    def doit(self, **hints):
+        (y,) = self.args
+        return y / (1 - y) + sp.log(1 - y)
+
+    def _latex(self, printer, exp=None):
+        return printer._print(self.doit()) if exp is None else rf"\left({printer._print(self.doit())}\right)^{{{exp}}}"
 
 
 class LogNdtr(sp.Function):

@@ -1,0 +1,346 @@
+"""States of models that are solved kind by kind: x = map(x) in all order parameters, by the logarithms of the unknowns.
+
+A kind of state says where it is easily found and in which order the controls are moved from there to where it is
+wanted; every move follows a curve by pseudo-arclength, so that the state does not slide into another one near a fold,
+and along the last control all states of the kind, stable or not, lie on one curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..theory.model import Model, StateKind
+from .compile import compile_expressions
+from .continuation import Bound, Evaluation, at_parameter, corrected, follow
+
+__all__ = ["DifferencedSystem", "KindFormulas", "States", "StateCurve", "curve_along", "exact_zeros", "kinds_of",
+           "states_at"]
+
+_TOLERANCE = 1e-13
+_DIFFERENCE = 1e-5  # of unknowns, in units of the scales, over which Jacobians are taken
+_FLOOR = 1e-3  # lowest temperature-like value from which a control is moved that is 0 at the anchor
+_SPAN = (1e-9, 1e4)  # values between which a control is moved
+_EPS = np.finfo(float).eps
+_LARGEST = 0.5  # step along a curve, in logarithms
+
+
+@dataclass(frozen=True)
+class States:
+    """States of one kind, arrays over rows; every error is absolute.
+
+    Attributes
+    ----------
+    residual, residual_error : shape (rows, n)
+        log(map(x)/x)
+    jacobian : shape (rows, n, n)
+        d log map/d log x
+    transverse : shape (rows, directions)
+    positive : shape (rows, conditions)
+    free_energy, free_energy_error, instability : shape (rows,)
+    """
+
+    residual: np.ndarray
+    residual_error: np.ndarray
+    jacobian: np.ndarray
+    transverse: np.ndarray
+    positive: np.ndarray
+    free_energy: np.ndarray
+    free_energy_error: np.ndarray
+    instability: np.ndarray
+
+    def singularity(self) -> np.ndarray:
+        """det(1 - Jacobian), zero at a fold."""
+        n = self.jacobian.shape[1]
+        return np.linalg.det(np.eye(n) - self.jacobian) if n else np.ones(len(self.jacobian))
+
+    def eigenvalues(self) -> np.ndarray:
+        """Real parts of those of the iteration, transverse ones last, shape (rows, n + directions)."""
+        if not self.jacobian.shape[1]:
+            return self.transverse
+        finite = np.isfinite(self.jacobian).all(axis=(1, 2))
+        own = np.full(self.jacobian.shape[:2], np.nan)
+        own[finite] = np.linalg.eigvals(self.jacobian[finite]).real
+        return np.concatenate([own, self.transverse], axis=1)
+
+
+class KindFormulas:
+    """The compiled equations of a kind of state."""
+
+    def __init__(self, kind: StateKind):
+        self.kind, self.unknowns = kind, tuple(kind.maps)
+        n = len(self.unknowns)
+        residual = [sp.log(mapped / x) for x, mapped in kind.maps.items()]
+        jacobian = [x * mapped.diff(x) / mapped for mapped in kind.maps.values() for x in self.unknowns]
+        instability = sp.S.Zero if kind.instability is None else kind.instability
+        self._sizes = (n, n * n, len(kind.transverse), len(kind.positive), 1, 1)
+        self._compiled, self._numbers = compile_expressions(
+            [*residual, *jacobian, *kind.transverse, *kind.positive, kind.free_energy, instability])
+        # residuals are differences of logarithms; what only steers or is compared with 1 needs no more than that
+        self._scales = [1.0] * n + [np.inf] * (n * n) + [1.0] * (len(kind.transverse) + len(kind.positive)) + [1.0, 1.0]
+
+    def at(self, x: np.ndarray, controls: Mapping[str, np.ndarray]) -> States:
+        """Evaluate at logarithms of the unknowns, shape (rows, n), and controls, numbers or arrays over rows."""
+        rows = len(x)
+        values: dict[sp.Symbol, Any] = {name: np.exp(x[:, k]) for k, name in enumerate(self.unknowns)}
+        values |= {sp.Symbol(name, real=True): np.broadcast_to(np.asarray(v, float), (rows,))
+                   for name, v in controls.items()}
+        values |= self._numbers
+        with np.errstate(all="ignore"):
+            found = self._compiled(
+                {p: values[p] for p in self._compiled.parameters} if self._compiled.parameters else
+                {sp.Symbol("_"): np.zeros(rows)}, tolerance=_TOLERANCE, scales=self._scales)
+        parts = np.split(np.broadcast_to(found.values, (len(found.values), rows)), np.cumsum(self._sizes)[:-1])
+        errors = np.split(np.broadcast_to(found.errors, (len(found.errors), rows)), np.cumsum(self._sizes)[:-1])
+        n = len(self.unknowns)
+        infinite = self.kind.instability is None
+        return States(
+            residual=parts[0].T, residual_error=errors[0].T + _EPS, jacobian=parts[1].T.reshape(rows, n, n),
+            transverse=parts[2].T, positive=parts[3].T, free_energy=parts[4][0], free_energy_error=errors[4][0] + _EPS,
+            instability=np.full(rows, np.inf) if infinite else parts[5][0],
+        )
+
+    @cached_property
+    def _measured(self):
+        finite = {name: expr for name, expr in self.kind.observables.items() if expr.is_infinite is not True}
+        infinite = {name: float(expr) for name, expr in self.kind.observables.items() if name not in finite}
+        named = {f"_{x.name}": expr for x, expr in self.kind.order_parameters.items()}
+        return [*finite, *named], compile_expressions([*finite.values(), *named.values()]), infinite
+
+    def measured(self, x: np.ndarray, controls: Mapping[str, float]) -> tuple[dict, dict, dict]:
+        """Observables, order parameters and the errors of both, by name, at one state."""
+        names, (compiled, numbers), infinite = self._measured
+        values: dict[sp.Symbol, Any] = {name: np.exp(x[k : k + 1]) for k, name in enumerate(self.unknowns)}
+        values |= {sp.Symbol(name, real=True): np.array([v]) for name, v in controls.items()} | numbers
+        with np.errstate(all="ignore"):
+            found = compiled(values, tolerance=_TOLERANCE, scales=[1e-30] * len(names))
+        every = {name: float(v[0]) for name, v in zip(names, found.values, strict=True)}
+        errors = {name: float(e[0]) for name, e in zip(names, found.errors, strict=True)}
+        observables = {name: every.get(name, infinite.get(name)) for name in self.kind.observables}
+        return observables, {name[1:]: v for name, v in every.items() if name.startswith("_")}, errors
+
+
+class DifferencedSystem:
+    """A system whose Jacobian is a central difference of its residuals, all points of it in one evaluation.
+
+    The Jacobian only steers Newton's method: what it leaves is measured by the residual.
+    """
+
+    scales: np.ndarray
+
+    def residual(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals and their absolute errors, shape (rows, equations), at rows of unknowns."""
+        raise NotImplementedError
+
+    def evaluate(self, y: np.ndarray) -> Evaluation:
+        """Residual and Jacobian at unknowns of shape (rows, n + 1)."""
+        y = np.asarray(y, float)
+        rows, size = y.shape
+        h = _DIFFERENCE * self.scales
+        shifts = np.concatenate([np.zeros((1, size)), np.diag(h), -np.diag(h)])
+        values, noise = self.residual((y[None] + shifts[:, None]).reshape(-1, size))
+        values = values.reshape(len(shifts), rows, -1)
+        jacobian = (values[1 : size + 1] - values[size + 1 :]) / (2 * h[:, None, None])
+        return Evaluation(values[0], jacobian.transpose(1, 2, 0), noise[:rows])
+
+
+class StateCurve(DifferencedSystem):
+    """States of one kind as a curve in one control: unknowns (log x..., log control)."""
+
+    def __init__(self, formulas: KindFormulas, along: str, others: Mapping[str, float]):
+        self.formulas, self.along, self.others = formulas, along, dict(others)
+        self.scales = np.ones(len(formulas.unknowns) + 1)
+
+    def at(self, y: np.ndarray) -> States:
+        """The states at rows of unknowns."""
+        return self.formulas.at(y[:, :-1], self.others | {self.along: np.exp(y[:, -1])})
+
+    def residual(self, y):
+        found = self.at(y)
+        return found.residual, found.residual_error
+
+    def inside(self, y: np.ndarray) -> float:
+        """Positive where such states can be."""
+        return float(self.at(y[None]).positive.min(initial=np.inf))
+
+
+def exact_zeros(model: Model, controls: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the model's own controls that are exactly zero."""
+    return frozenset(c.name for c in model.own_controls if c.name in controls and controls[c.name] == 0)
+
+
+@lru_cache(maxsize=64)
+def kinds_of(model: Model, zero: frozenset[str]) -> dict[str, KindFormulas]:
+    """Compiled kinds of states by name."""
+    return {kind.name: KindFormulas(kind) for kind in model.state_kinds(zero)}
+
+
+def _settled(formulas: KindFormulas, controls: Mapping[str, float], guess: np.ndarray) -> np.ndarray | None:
+    """Newton's method for a state at fixed controls, from a guess of log x; None if it finds none."""
+    if not len(guess):
+        return guess
+    curve = StateCurve(formulas, "_", controls)
+    across = np.zeros((1, len(guess) + 1))
+    across[0, -1] = 1.0
+    y, _, _, good = corrected(curve, np.append(guess, 0.0)[None], across, 1e-12)
+    return y[0, :-1] if good[0] and curve.inside(y[0]) > 0 else None
+
+
+def _moved(curve: StateCurve, x: np.ndarray, start: float, target: float) -> np.ndarray | None:
+    """A state followed in one control from a value to another; None if it ends before."""
+    a, b = np.log(start), np.log(target)
+    if abs(a - b) < 1e-14 or not len(x):
+        return x
+    window = (min(a, b), max(a, b))
+    try:
+        found = follow(curve, np.append(x, a), window, [Bound("pole", curve.inside)], largest=_LARGEST, first=0.05)
+    except ValueError:
+        return None
+    first = int(np.argmin(np.abs(found.points - np.append(x, a)).max(axis=1)))
+    ways = [found.points[first:], found.points[first::-1]]
+    for way in ways:
+        if len(way) > 1 and abs(way[-1, -1] - b) < 1e-12:
+            return way[-1, :-1]
+    return None
+
+
+@lru_cache(maxsize=512)
+def _anchored(model: Model, name: str, controls: tuple[tuple[str, float], ...]) -> np.ndarray | None:
+    """The state at its anchor, whose own controls are among `controls`."""
+    values = dict(controls)
+    formulas = kinds_of(model, exact_zeros(model, values))[name]
+    symbols = {sp.Symbol(c, real=True): v for c, v in values.items()}
+    guess = np.array([float(sp.log(formulas.kind.start[x].subs(symbols))) for x in formulas.unknowns])
+    return _settled(formulas, _nonzero(values), guess)
+
+
+def _nonzero(controls: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in controls.items() if value != 0 or not isinstance(value, (int, float))}
+
+
+@lru_cache(maxsize=512)
+def _curve(model: Model, name: str, along: str, controls: tuple[tuple[str, float], ...],
+           low: float, high: float) -> tuple[StateCurve, np.ndarray] | None:
+    """States of a kind along the last control of its path, from the anchor, with the other controls given."""
+    wanted = dict(controls)
+    zero = exact_zeros(model, wanted)
+    formulas = kinds_of(model, zero)[name]
+    kind = formulas.kind
+    path = [c for c in kind.path if c not in zero]
+    at = {**wanted, **{c: min(kind.anchor[c], low) if c == "alpha" else kind.anchor[c] for c in path}}
+    x = _anchored(model, name, tuple(sorted(at.items())))
+    if x is None:
+        return None
+    for c in path:
+        curve_formulas = kinds_of(model, exact_zeros(model, at | {c: 1.0}))[name]
+        if at[c] == 0:  # leave zero by a small step
+            at[c] = min(_FLOOR, low if c == along else wanted[c])
+            x = _settled(curve_formulas, _nonzero(at), x)
+            if x is None:
+                return None
+        curve = StateCurve(curve_formulas, c, {k: v for k, v in _nonzero(at).items() if k != c})
+        if c == along:
+            break
+        x = _moved(curve, x, at[c], wanted[c])
+        if x is None:
+            return None
+        at[c] = wanted[c]
+    return _followed(curve, np.append(x, np.log(at[along])), low, high)
+
+
+def _followed(curve: StateCurve, start: np.ndarray, low: float, high: float) -> tuple[StateCurve, np.ndarray] | None:
+    window = (min(np.log(low), start[-1]), max(np.log(high), start[-1]))
+    try:
+        found = follow(curve, start, window, [Bound("pole", curve.inside)], largest=_LARGEST, first=0.05)
+    except ValueError:
+        return None
+    return curve, found.points
+
+
+def curve_along(model: Model, name: str, along: str, controls: Mapping[str, float],
+                window: tuple[float, float]) -> tuple[StateCurve, np.ndarray] | None:
+    """States of a kind as a curve in one control, within a window of it; None if there is none.
+
+    Parameters
+    ----------
+    model : Model
+        With numbers for all parameters.
+    name : str
+        Of the kind.
+    along : str
+    controls : mapping
+        All controls but `along`.
+    window : (low, high)
+
+    Returns
+    -------
+    (curve, points)
+        points of shape (points, n + 1) in order, the last column log of the control.
+    """
+    zero = exact_zeros(model, controls)
+    kinds = kinds_of(model, zero)
+    if name not in kinds:
+        return None
+    path = [c for c in kinds[name].kind.path if c not in zero]
+    low, high = max(window[0], _SPAN[0]), window[1]
+    if along == path[-1] or not kinds[name].unknowns:
+        key = tuple(sorted((c, float(v)) for c, v in controls.items()))
+        if not kinds[name].unknowns:
+            curve = StateCurve(kinds[name], along, _nonzero(dict(controls)))
+            return curve, np.log(np.geomspace(low, high, 33))[:, None]
+        return _curve(model, name, along, key, low, high)
+    # the kind's curves run along another control: find one state in the window, and follow it
+    for value in np.geomspace(low, high, 9)[[4, 6, 2, 7, 1, 5, 3, 8, 0]]:
+        states = states_at(model, {**controls, along: float(value)}, (name,))
+        if states:
+            curve = StateCurve(kinds[name], along, _nonzero(dict(controls)))
+            return _followed(curve, np.append(states[0][1], np.log(value)), low, high)
+    return None
+
+
+def states_at(model: Model, controls: Mapping[str, float],
+              names: Sequence[str] | None = None) -> list[tuple[KindFormulas, np.ndarray]]:
+    """Every state at given controls: its kind, and the logarithms of its unknowns.
+
+    Parameters
+    ----------
+    model : Model
+        With numbers for all parameters.
+    controls : mapping
+        Of the model's own controls.
+    names : sequence of str, optional
+        Kinds to look for; all by default.
+    """
+    zero = exact_zeros(model, controls)
+    values = {name: float(v) for name, v in controls.items()}
+    found = []
+    for name, formulas in kinds_of(model, zero).items():
+        if names is not None and name not in names:
+            continue
+        nonzero = _nonzero(values)
+        if not formulas.unknowns:
+            if (formulas.at(np.empty((1, 0)), nonzero).positive > 0).all():
+                found.append((formulas, np.empty(0)))
+            continue
+        path = [c for c in formulas.kind.path if c not in zero]
+        if not path:
+            start = _anchored(model, name, tuple(sorted(values.items())))
+            found += [(formulas, start)] if start is not None else []
+            continue
+        along = path[-1]
+        value = values[along]
+        rest = tuple(sorted((c, v) for c, v in values.items() if c != along))
+        low, high = min(formulas.kind.anchor[along] or _FLOOR, value / 2), max(_SPAN[1], 2 * value)
+        traced = _curve(model, name, along, rest, low, high)
+        if traced is None:
+            continue
+        curve, points = traced
+        for y in at_parameter(curve, points, float(np.log(value))):
+            if not any(np.allclose(y[:-1], x, atol=1e-9) for f, x in found if f is formulas):
+                found.append((formulas, y[:-1]))
+    return found

@@ -1,0 +1,152 @@
+"""What there is on a slice, the states of a model along one control with all others fixed: seeds of boundaries.
+
+For models that are solved kind by kind.  On the curve of the informative states: extrema of the control, and places
+where the free energy of an uninformative state or a level of a function is passed; on the other kinds: levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..equations.continuation import corrected
+from ..equations.state_boundaries import KindCrossing, KindFold, KindLevel, StateBoundary
+from ..equations.states import StateCurve, States, curve_along, exact_zeros, kinds_of
+from ..theory.model import Model
+
+__all__ = ["StateSeed", "seeds_of", "system_for"]
+
+_NOTHING = "_"  # stands for the second control of a system on a slice
+
+
+@dataclass(frozen=True)
+class StateSeed:
+    """A point near a boundary, and which boundary it is.
+
+    Attributes
+    ----------
+    kind, branch : str
+        In the words of tables: ``spinodal`` of the ``informative`` state.
+    state, other : str
+        Kind of the state, and of the one it crosses.
+    what : int
+        Transverse eigenvalue that reaches 1, -1 for the replicon.
+    x : tuple of float
+        Logarithms of the unknowns of the state (and of the other one).
+    log_control : float
+        Of the control along the slice.
+    """
+
+    kind: str
+    branch: str
+    state: str
+    other: str
+    what: int
+    x: tuple[float, ...]
+    log_control: float
+
+
+def system_for(seed: StateSeed, model: Model, zero: frozenset[str], controls: tuple[str, str],
+               others: Mapping[str, float]) -> StateBoundary:
+    """The system whose solutions are the boundary through a seed."""
+    kinds = kinds_of(model, zero)
+    if seed.kind == "spinodal":
+        return KindFold(kinds[seed.state], controls, others)
+    if seed.kind == "first_order":
+        return KindCrossing(kinds[seed.state], controls, others, kinds[seed.other])
+    return KindLevel(kinds[seed.state], controls, others, seed.what)
+
+
+def seeds_of(model: Model, along: str, others: Mapping[str, float], window: tuple[float, float]) -> list[StateSeed]:
+    """Every boundary that a slice shows within a window of its control, solved on it.
+
+    Parameters
+    ----------
+    model : Model
+        With numbers for all parameters.
+    along : str
+        The control along the slice; `others` are the model's other own controls.
+    window : (low, high)
+        Of the control along the slice, positive.
+    """
+    zero = exact_zeros(model, others)
+    nonzero = {name: value for name, value in others.items() if name not in zero}
+    curves = {}
+    for name in kinds_of(model, zero):
+        found = curve_along(model, name, along, others, window)
+        if found is not None:
+            curves[name] = (*found, found[0].at(found[1]))
+    rough = [seed for name, (curve, points, states) in curves.items() for seed in _on(name, curve, points, states)]
+    rough += _crossings(curves)
+    low, high = np.log(window[0]) - 1e-9, np.log(window[1]) + 1e-9
+    solved = []
+    for seed in rough:
+        exact = _solved(seed, system_for(seed, model, zero, (along, _NOTHING), nonzero))
+        if exact is not None and low <= exact.log_control <= high and not any(_same(exact, one) for one in solved):
+            solved.append(exact)
+    return solved
+
+
+def _solved(seed: StateSeed, system: StateBoundary) -> StateSeed | None:
+    guess = np.array([*seed.x, seed.log_control, 0.0])[None]
+    across = np.zeros_like(guess)
+    across[0, -1] = 1.0
+    y, _, _, good = corrected(system, guess, across, 1e-12)
+    if not good[0] or system.states(y).positive.min(initial=np.inf) <= 0:
+        return None
+    return StateSeed(seed.kind, seed.branch, seed.state, seed.other, seed.what, tuple(y[0, :-2]), float(y[0, -2]))
+
+
+def _same(one: StateSeed, other: StateSeed) -> bool:
+    return (one.kind, one.state, one.other, one.what) == (other.kind, other.state, other.other, other.what) and (
+        abs(one.log_control - other.log_control) < 1e-9)
+
+
+def _on(name: str, curve: StateCurve, points: np.ndarray, states: States) -> Iterator[StateSeed]:
+    """Extrema of the control along the curve of a kind, and levels that its stable states pass."""
+    control, kind = points[:, -1], curve.formulas.kind
+    steps = np.diff(control)
+    for k in np.flatnonzero(steps[:-1] * steps[1:] < 0) + 1:
+        yield StateSeed("spinodal", kind.branch, name, "", 0, tuple(points[k, :-1]), float(control[k]))
+    eigenvalues = states.eigenvalues()
+    n = points.shape[1] - 1
+    levels = {n + j: states.transverse[:, j] for j in range(states.transverse.shape[1])}
+    # without a signal the replicon reaches 0 where the noise condenses, the continuous transition, and stays negative
+    if kind.branch != "uninformative" and np.isfinite(states.instability).all():
+        levels[-1] = states.instability
+    for column, values in levels.items():
+        rest = np.delete(eigenvalues, column, axis=1) if column >= 0 else eigenvalues
+        stable = (rest < 1).all(axis=1)
+        above = values > 1
+        for k in np.flatnonzero((above[:-1] != above[1:]) & (stable[:-1] | stable[1:])):
+            t = float(np.clip((1 - values[k]) / (values[k + 1] - values[k]), 0, 1))
+            y = points[k] + t * (points[k + 1] - points[k])
+            yield StateSeed("replicon" if column < 0 else "continuous", kind.branch, name, "",
+                            -1 if column < 0 else column - n, tuple(y[:-1]), float(y[-1]))
+
+
+def _crossings(curves: Mapping[str, tuple[StateCurve, np.ndarray, States]]) -> Iterator[StateSeed]:
+    """Where a stable informative and a stable uninformative state have equal free energy."""
+    for name, (curve, points, states) in curves.items():
+        if curve.formulas.kind.branch != "informative":
+            continue
+        stable = (states.eigenvalues() < 1).all(axis=1)
+        for other, (rival, its_points, its_states) in curves.items():
+            if rival.formulas.kind.branch != "uninformative":
+                continue
+            good = (its_states.eigenvalues() < 1).all(axis=1)
+            its = its_points[good]
+            if len(its) < 2:
+                continue
+            order = np.argsort(its[:, -1])
+            its, energy = its[order], its_states.free_energy[good][order]
+            control = points[:, -1]
+            here = stable & (control >= its[0, -1]) & (control <= its[-1, -1])
+            gap = np.where(here, states.free_energy - np.interp(control, its[:, -1], energy), np.nan)
+            for k in np.flatnonzero(gap[:-1] * gap[1:] < 0):
+                t = gap[k] / (gap[k] - gap[k + 1])
+                y = points[k] + t * (points[k + 1] - points[k])
+                x = [float(np.interp(y[-1], its[:, -1], its[:, j])) for j in range(its.shape[1] - 1)]
+                yield StateSeed("first_order", "equilibrium", name, other, 0, (*y[:-1], *x), float(y[-1]))
