@@ -222,7 +222,13 @@ def _one_way(system, y, t, window, bounds, largest, first, most):
             return ([*points, edge], "window") if edge is not None else (points, "lost")
         outside = next((bound for bound in bounds if not bound.inside(new[0]) > 0), None)
         if outside is not None:
-            return [*points, located(system, y, new[0], outside.inside)], outside.reason
+            try:
+                return [*points, located(system, y, new[0], outside.inside)], outside.reason
+            except ValueError:  # the step has jumped to another curve
+                h *= _CUT
+                if h < _SMALLEST:
+                    return points, "lost"
+                continue
         away = (new[0] - origin) / scales
         if len(points) > 3 and np.linalg.norm(away) < 1.5 * h and away @ turn < 0 < (away + h * turn) @ turn:
             return [*points, new[0], origin], "closed"

@@ -25,9 +25,12 @@ __all__ = ["DifferencedSystem", "KindFormulas", "States", "StateCurve", "curve_a
 _TOLERANCE = 1e-13
 _DIFFERENCE = 1e-5  # of unknowns, in units of the scales, over which Jacobians are taken
 _FLOOR = 1e-3  # lowest temperature-like value from which a control is moved that is 0 at the anchor
-_SPAN = (1e-9, 1e4)  # values between which a control is moved
+_FARTHEST = 1e4  # value up to which a control is moved
+_VANISHED = -20.0  # log of an unknown below which the state has become one of another kind
+_SEARCHED = 1e-5  # of the upper end of a window: below that no state is looked for, curves only go on
+_CLOSED = 400  # points of a curve that needs no solving
 _EPS = np.finfo(float).eps
-_LARGEST = 0.5  # step along a curve, in logarithms
+_LARGEST = 1.2  # step along a curve, in logarithms
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,7 @@ def _moved(curve: StateCurve, x: np.ndarray, start: float, target: float) -> np.
         return x
     window = (min(a, b), max(a, b))
     try:
-        found = follow(curve, np.append(x, a), window, [Bound("pole", curve.inside)], largest=_LARGEST, first=0.05)
+        found = follow(curve, np.append(x, a), window, _bounds(curve), largest=_LARGEST, first=0.2)
     except ValueError:
         return None
     first = int(np.argmin(np.abs(found.points - np.append(x, a)).max(axis=1)))
@@ -253,10 +256,14 @@ def _curve(model: Model, name: str, along: str, controls: tuple[tuple[str, float
     return _followed(curve, np.append(x, np.log(at[along])), low, high)
 
 
+def _bounds(curve: StateCurve) -> list[Bound]:
+    return [Bound("pole", curve.inside), Bound("vanished", lambda y: float(y[:-1].min(initial=0.0)) - _VANISHED)]
+
+
 def _followed(curve: StateCurve, start: np.ndarray, low: float, high: float) -> tuple[StateCurve, np.ndarray] | None:
     window = (min(np.log(low), start[-1]), max(np.log(high), start[-1]))
     try:
-        found = follow(curve, start, window, [Bound("pole", curve.inside)], largest=_LARGEST, first=0.05)
+        found = follow(curve, start, window, _bounds(curve), largest=_LARGEST, first=0.2)
     except ValueError:
         return None
     return curve, found.points
@@ -287,15 +294,17 @@ def curve_along(model: Model, name: str, along: str, controls: Mapping[str, floa
     if name not in kinds:
         return None
     path = [c for c in kinds[name].kind.path if c not in zero]
-    low, high = max(window[0], _SPAN[0]), window[1]
+    low, high = window
     if along == path[-1] or not kinds[name].unknowns:
         key = tuple(sorted((c, float(v)) for c, v in controls.items()))
         if not kinds[name].unknowns:
             curve = StateCurve(kinds[name], along, _nonzero(dict(controls)))
-            return curve, np.log(np.geomspace(low, high, 33))[:, None]
+            points = np.log(np.geomspace(max(low, _SEARCHED * high), high, _CLOSED))[:, None]
+            inside = (curve.at(points).positive > 0).all(axis=1)
+            return (curve, points[inside]) if inside.any() else None
         return _curve(model, name, along, key, low, high)
     # the kind's curves run along another control: find one state in the window, and follow it
-    for value in np.geomspace(low, high, 9)[[4, 6, 2, 7, 1, 5, 3, 8, 0]]:
+    for value in np.geomspace(max(low, _SEARCHED * high), high, 9)[[4, 6, 2, 7, 1, 5, 3, 8, 0]]:
         states = states_at(model, {**controls, along: float(value)}, (name,))
         if states:
             curve = StateCurve(kinds[name], along, _nonzero(dict(controls)))
@@ -335,7 +344,7 @@ def states_at(model: Model, controls: Mapping[str, float],
         along = path[-1]
         value = values[along]
         rest = tuple(sorted((c, v) for c, v in values.items() if c != along))
-        low, high = min(formulas.kind.anchor[along] or _FLOOR, value / 2), max(_SPAN[1], 2 * value)
+        low, high = min(formulas.kind.anchor[along] or _FLOOR, value / 2), max(_FARTHEST, 2 * value)
         traced = _curve(model, name, along, rest, low, high)
         if traced is None:
             continue

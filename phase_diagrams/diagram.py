@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["LOST", "POINTS", "AxisSpec", "PhaseDiagram", "advised", "boundary_words", "is_good", "read_json"]
 
-# {x} and {y} stand for the names of the controls.
+# {x} and {y} stand for the names of the controls, {a} and {b} for those of the two measures of a state.
 _COLUMNS = {
-    "boundaries": "curve kind branch {x} {y} overlap mse other_overlap other_mse free_entropy error status end",
-    "special_points": "type {x} {y} error_x error_y overlap mse free_entropy curves status",
-    "regions": "name x_low x_high below above {x} {y} states overlap mse status",
+    "boundaries": "curve kind branch {x} {y} {a} {b} other_{a} other_{b} free_entropy error status end",
+    "special_points": "type {x} {y} error_x error_y {a} {b} free_entropy curves status",
+    "regions": "name x_low x_high below above {x} {y} states {a} {b} status",
 }
 _INTEGERS = {"curve", "below", "above", "states"}
 _TEXTS = {"kind", "branch", "status", "end", "type", "curves", "name"}
@@ -47,6 +47,9 @@ POINTS = {
     "critical_end": "critical end point",
     "triple": "triple point",
     "informative_end": "informative spinodal meets weak recovery",
+    "replicon_end": "replicon line meets the spinodal",
+    "turning": "turning point",
+    "zero": "end on an axis",
 }
 _BOUNDARIES = {
     ("continuous", "uninformative"): "weak recovery",
@@ -55,6 +58,7 @@ _BOUNDARIES = {
     ("spinodal", "informative"): "informative spinodal",
     ("first_order", "equilibrium"): "first-order (information-theoretic) transition",
     ("first_order", ""): "first-order transition",
+    ("replicon", "informative"): "replicon: replica symmetry breaks",
 }
 
 
@@ -81,6 +85,9 @@ class PhaseDiagram:
         One row a strip: ``name``, its range ``x_low`` to ``x_high``, the curves ``below`` and ``above`` it (-1: edge of
         the window), an interior point that was solved, and there: ``states`` (how many are stable), ``overlap`` and
         ``mse`` of the equilibrium, ``status``.
+    measures : pair of str
+        What the columns say of a state, ``("overlap", "mse")``; a network of spins has ``"self_overlap"`` instead of
+        an error.
     settings : mapping
         With which it was computed, in what JSON can say (tuples become lists, ``inf`` the text ``"inf"``).
 
@@ -104,10 +111,13 @@ class PhaseDiagram:
     special_points: pd.DataFrame = field(default_factory=pd.DataFrame)
     regions: pd.DataFrame = field(default_factory=pd.DataFrame)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    measures: tuple[str, str] = ("overlap", "mse")
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "measures", tuple(self.measures))
+        a, b = self.measures
         for name, template in _COLUMNS.items():
-            columns = template.format(x=self.x.name, y=self.y.name).split()
+            columns = template.format(x=self.x.name, y=self.y.name, a=a, b=b).split()
             if len({*columns}) < len(columns):
                 raise ValueError(f"controls {self.x.name!r} and {self.y.name!r}: the table {name} needs a column for "
                                  "each, which no other column is called")
@@ -142,7 +152,8 @@ class PhaseDiagram:
     def _said(self) -> dict[str, Any]:
         """All that is not a table."""
         axes = {"x": dataclasses.asdict(self.x), "y": dataclasses.asdict(self.y)}
-        return {"model": self.model, **axes, "controls": self.controls, "settings": self.settings}
+        return {"model": self.model, **axes, "controls": self.controls, "settings": self.settings,
+                "measures": list(self.measures)}
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -293,6 +304,7 @@ class PhaseDiagram:
             if {name: document[name] for name in _FORMAT} != _FORMAT:
                 raise KeyError("version")
             parts: dict[str, Any] = {name: document[name] for name in ("model", "controls", "settings")}
+            parts["measures"] = tuple(document.get("measures", ("overlap", "mse")))
             parts |= {name: AxisSpec(**document[name]) for name in ("x", "y")}
             parts |= {name: tables.from_json(json.dumps(document[name])) for name in _COLUMNS}
         except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:

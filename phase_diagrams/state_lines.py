@@ -7,25 +7,29 @@ where the equations have another form, is solved there and added as the last ver
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..equations.continuation import Bound, at_parameter, corrected, follow, located, polished, refined, tangents
-from ..equations.state_boundaries import KindCrossing, KindFold, StateBoundary
-from ..equations.states import exact_zeros, kinds_of
+from ..equations.state_boundaries import KindLevel, StateBoundary
+from ..equations.states import States, exact_zeros, kinds_of
 from ..equations.surface import Axis
 from ..theory.model import Model
+from .search import Sweeps
 from .state_slices import StateSeed, seeds_of, system_for
 
-__all__ = ["Plane", "StateLine", "plane_lines"]
+__all__ = ["Plane", "StateLine", "at_zero", "onset_at_zero", "plane_lines", "slice_of", "trace_state", "with_control"]
 
 _FLOOR = 1e-5  # of a window that begins at 0: its lower end on a logarithmic scale
 _DEEP = 1e-40  # the same for replicon lines, which end in essential singularities
 _CHORD, _BOW = 0.02, 4e-4  # of the figure
 _LARGEST = 0.4
-_SLICES = (0.004, 0.03, 0.15, 0.35, 0.6, 0.9)  # of the second control's window
+_SAME = 1e-6  # in logarithms of controls: a seed lies on a line
+_FIRSTS = (0.06, 0.4)  # of the first control's window, at which to look along the second
+_SLICES = (0.01, 0.1, 0.35, 0.75)  # of the second control's window
 
 
 @dataclass(frozen=True)
@@ -88,32 +92,56 @@ class StateLine:
         return tangents(self.system.evaluate(y[None]).jacobian, self.system.scales)[0]
 
 
-def plane_lines(plane: Plane) -> list[StateLine]:
-    """Every boundary of the plane that a slice shows, followed both ways through the window."""
+def plane_lines(plane: Plane, run: Sweeps, firsts: Sequence[float] | None = None) -> tuple[list[StateLine], list[float]]:
+    """Every boundary of the plane that a slice shows, followed both ways through the window.
+
+    Parameters
+    ----------
+    plane : Plane
+    run : Sweeps
+    firsts : sequence of float, optional
+        Values of the first control at which to look along the second one too; by default a few of the window.
+
+    Returns
+    -------
+    lines : list of StateLine
+    slices : list of float
+        Values of the second control at which was looked.
+    """
+    tasks = [{"plane": plane, "at": plane.second.name, "value": value} for value in _slices(plane.second, _SLICES)]
+    if plane.second.name in {control.name for control in plane.model.own_controls}:
+        values = _slices(plane.first, _FIRSTS) if firsts is None else list(firsts)
+        tasks += [{"plane": plane, "at": plane.first.name, "value": value} for value in values]
+    seeds = [StateSeed(**seed) for found in run(slice_of, tasks, "slices") for seed in found]
     lines: list[StateLine] = []
-    for seed, second in _seeds(plane):
-        if any(_passes(line, seed, second) for line in lines):
-            continue
-        line = _traced(plane, seed, second)
-        if line is not None:
-            lines.append(line)
-    return lines
+    while seeds:
+        # one of each boundary at a time: the others of a slice most often lie on it
+        first = list({(seed.kind, seed.state, seed.other, seed.what): seed for seed in reversed(seeds)}.values())
+        found = run(trace_state, [{"plane": plane, "seed": asdict(seed)} for seed in first], "boundaries")
+        new = [_line(plane, seed, part) for seed, part in zip(first, found, strict=True)]
+        lines += [line for line in new if line is not None]
+        seeds = [seed for seed in seeds if seed not in first and not any(_passes(line, seed) for line in lines)]
+    return lines, [task["value"] for task in tasks if task["at"] == plane.second.name]
 
 
-def _seeds(plane: Plane) -> list[tuple[StateSeed, float]]:
-    """Seeds of all slices, with the logarithm of the second control."""
-    found = []
-    low, high = (np.exp(end) for end in plane.window(plane.first))
-    bottom = max(plane.second.low, 0.0)
-    for fraction in _SLICES:
-        value = float(plane.second.value(plane.second.u(plane.second.low) + fraction * plane.second.length)) if (
-            plane.second.log) else bottom + fraction * (plane.second.high - bottom)
-        model, others = _with(plane.model, plane.others, plane.second.name, value)
-        found += [(seed, float(np.log(value))) for seed in seeds_of(model, plane.first.name, others, (low, high))]
-    return found
+def _slices(axis: Axis, fractions: Sequence[float]) -> list[float]:
+    """Values of a control at which to look."""
+    low = axis.low if axis.log else max(axis.low, 0.0)
+    start, stop = float(axis.u(low)), float(axis.u(axis.high))
+    return [float(axis.value(start + fraction * (stop - start))) for fraction in fractions]
 
 
-def _with(model: Model, others: Mapping[str, float], name: str, value: float) -> tuple[Model, dict[str, float]]:
+def slice_of(plane: Plane, at: str, value: float) -> list[dict[str, Any]]:
+    """Seeds on the slice at a value of one of the controls; plain data, as a store keeps it."""
+    along, floor = (plane.first, _FLOOR) if at == plane.second.name else (plane.second, _DEEP)
+    low, high = (float(np.exp(end)) for end in plane.window(along, floor))
+    model, others = with_control(plane.model, plane.others, at, value)
+    found = seeds_of(model, along.name, others, (low, high))
+    order = (lambda c: (c, np.log(value))) if along is plane.first else (lambda c: (np.log(value), c))
+    return [asdict(replace(seed, controls=tuple(map(float, order(seed.controls[0]))))) for seed in found]
+
+
+def with_control(model: Model, others: Mapping[str, float], name: str, value: float) -> tuple[Model, dict[str, float]]:
     """The model and its own controls with one more value."""
     if name in {control.name for control in model.own_controls}:
         return model, {**others, name: value}
@@ -121,27 +149,50 @@ def _with(model: Model, others: Mapping[str, float], name: str, value: float) ->
     return model.at({symbol: value}), dict(others)
 
 
-def _traced(plane: Plane, seed: StateSeed, second: float) -> StateLine | None:
-    zero = exact_zeros(plane.model, plane.others)
-    nonzero = {name: value for name, value in plane.others.items() if name not in zero}
-    names = (plane.first.name, plane.second.name)
-    system = system_for(seed, plane.model, zero, names, nonzero)
-    floor = _DEEP if seed.kind == "replicon" else _FLOOR
+def trace_state(plane: Plane, seed: dict[str, Any]) -> dict[str, Any]:
+    """Follow the boundary through a seed; plain data, as a store keeps it.
+
+    Returns
+    -------
+    dict
+        ``points`` (lists of logarithms of unknowns) with ``start`` and ``stop``; empty ``points`` if no point of the
+        boundary was found next to the seed.
+    """
+    start = StateSeed(**seed)
+    system = _system(plane, start)
+    floor = _DEEP if start.kind == "replicon" else _FLOOR
     left, right = plane.window(plane.first)
+
+    @lru_cache(maxsize=4)
+    def state(y: tuple[float, ...]) -> States:
+        return system.states(np.array([y]))
+
     bounds = [Bound("window", lambda y: float(min(y[-2] - left, right - y[-2]))),
-              Bound("pole", lambda y: float(system.states(y[None]).positive.min(initial=np.inf)))]
-    if seed.kind in ("replicon", "first_order"):
-        bounds.append(Bound("spinodal", lambda y: float(system.states(y[None]).singularity()[0])))
+              Bound("pole", lambda y: float(state(tuple(y)).positive.min(initial=np.inf)))]
+    if start.kind in ("replicon", "first_order"):
+        bounds.append(Bound("spinodal", lambda y: float(state(tuple(y)).singularity()[0])))
     try:
-        found = follow(system, np.array([*seed.x, seed.log_control, second]), plane.window(plane.second, floor), bounds,
+        found = follow(system, np.array([*start.x, *start.controls]), plane.window(plane.second, floor), bounds,
                        largest=_LARGEST)
-    except ValueError:
-        return None
-    if len(found.points) < 2:
-        return None
+    except ValueError as error:
+        return {"points": [], "start": "lost", "stop": str(error)}
     points = refined(system, found.points, _placed(plane), chord=_CHORD, bow=_BOW)
     points, _ = polished(system, points)
-    return StateLine(seed, system, points, system.errors(points), found.start, found.stop)
+    return {"points": points.tolist(), "start": found.start, "stop": found.stop}
+
+
+def _system(plane: Plane, seed: StateSeed) -> StateBoundary:
+    zero = exact_zeros(plane.model, plane.others)
+    nonzero = {name: value for name, value in plane.others.items() if name not in zero}
+    return system_for(seed, plane.model, zero, (plane.first.name, plane.second.name), nonzero)
+
+
+def _line(plane: Plane, seed: StateSeed, found: Mapping[str, Any]) -> StateLine | None:
+    points = np.array(found["points"])
+    if len(points) < 2:
+        return None
+    system = _system(plane, seed)
+    return StateLine(seed, system, points, system.errors(points), found["start"], found["stop"])
 
 
 def _placed(plane: Plane) -> Any:
@@ -154,11 +205,13 @@ def _placed(plane: Plane) -> Any:
     return place
 
 
-def _passes(line: StateLine, seed: StateSeed, second: float) -> bool:
+def _passes(line: StateLine, seed: StateSeed) -> bool:
     one = line.seed
     if (one.kind, one.state, one.other, one.what) != (seed.kind, seed.state, seed.other, seed.what):
         return False
-    return any(abs(y[-2] - seed.log_control) < 1e-7 for y in line.passing(-1, second))
+    first, second = seed.controls
+    return any(abs(y[-2] - first) < _SAME for y in line.passing(-1, second)) or (
+        any(abs(y[-1] - second) < _SAME for y in line.passing(-2, first)))
 
 
 def at_zero(plane: Plane, line: StateLine, end: int) -> np.ndarray | None:
@@ -180,3 +233,20 @@ def at_zero(plane: Plane, line: StateLine, end: int) -> np.ndarray | None:
     across[0, -1] = 1.0
     new, _, _, good = corrected(system, y[None], across, 1e-12)
     return new[0] if good[0] and abs(new[0, -2] - y[-2]) < 1e-3 else None
+
+
+def onset_at_zero(plane: Plane) -> float | None:
+    """The second control at which a state without signal becomes unstable where the first control is 0.
+
+    There, all that a network stores is what it retrieves, and every boundary ends.
+    """
+    if plane.second.name not in {control.name for control in plane.model.own_controls}:
+        return None
+    zero = exact_zeros(plane.model, plane.others) | {plane.first.name}
+    for formulas in kinds_of(plane.model, zero).values():
+        if formulas.kind.branch == "uninformative" and not formulas.unknowns and formulas.kind.transverse:
+            system = KindLevel(formulas, (plane.second.name, "_"), plane.others, 0)
+            y, _, _, good = corrected(system, np.zeros((1, 2)), np.array([[0.0, 1.0]]), 1e-13)
+            if good[0]:
+                return float(np.exp(y[0, 0]))
+    return None

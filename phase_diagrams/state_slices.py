@@ -35,8 +35,8 @@ class StateSeed:
         Transverse eigenvalue that reaches 1, -1 for the replicon.
     x : tuple of float
         Logarithms of the unknowns of the state (and of the other one).
-    log_control : float
-        Of the control along the slice.
+    controls : tuple of float
+        Logarithms of the controls that are not fixed: of the one along the slice, or of both of a plane.
     """
 
     kind: str
@@ -45,7 +45,7 @@ class StateSeed:
     other: str
     what: int
     x: tuple[float, ...]
-    log_control: float
+    controls: tuple[float, ...]
 
 
 def system_for(seed: StateSeed, model: Model, zero: frozenset[str], controls: tuple[str, str],
@@ -84,24 +84,24 @@ def seeds_of(model: Model, along: str, others: Mapping[str, float], window: tupl
     solved = []
     for seed in rough:
         exact = _solved(seed, system_for(seed, model, zero, (along, _NOTHING), nonzero))
-        if exact is not None and low <= exact.log_control <= high and not any(_same(exact, one) for one in solved):
+        if exact is not None and low <= exact.controls[0] <= high and not any(_same(exact, one) for one in solved):
             solved.append(exact)
     return solved
 
 
 def _solved(seed: StateSeed, system: StateBoundary) -> StateSeed | None:
-    guess = np.array([*seed.x, seed.log_control, 0.0])[None]
+    guess = np.array([*seed.x, *seed.controls, 0.0])[None]
     across = np.zeros_like(guess)
     across[0, -1] = 1.0
     y, _, _, good = corrected(system, guess, across, 1e-12)
     if not good[0] or system.states(y).positive.min(initial=np.inf) <= 0:
         return None
-    return StateSeed(seed.kind, seed.branch, seed.state, seed.other, seed.what, tuple(y[0, :-2]), float(y[0, -2]))
+    return StateSeed(seed.kind, seed.branch, seed.state, seed.other, seed.what, tuple(map(float, y[0, :-2])), (float(y[0, -2]),))
 
 
 def _same(one: StateSeed, other: StateSeed) -> bool:
     return (one.kind, one.state, one.other, one.what) == (other.kind, other.state, other.other, other.what) and (
-        abs(one.log_control - other.log_control) < 1e-9)
+        abs(one.controls[0] - other.controls[0]) < 1e-9)
 
 
 def _on(name: str, curve: StateCurve, points: np.ndarray, states: States) -> Iterator[StateSeed]:
@@ -109,7 +109,7 @@ def _on(name: str, curve: StateCurve, points: np.ndarray, states: States) -> Ite
     control, kind = points[:, -1], curve.formulas.kind
     steps = np.diff(control)
     for k in np.flatnonzero(steps[:-1] * steps[1:] < 0) + 1:
-        yield StateSeed("spinodal", kind.branch, name, "", 0, tuple(points[k, :-1]), float(control[k]))
+        yield StateSeed("spinodal", kind.branch, name, "", 0, tuple(points[k, :-1]), (float(control[k]),))
     eigenvalues = states.eigenvalues()
     n = points.shape[1] - 1
     levels = {n + j: states.transverse[:, j] for j in range(states.transverse.shape[1])}
@@ -124,7 +124,7 @@ def _on(name: str, curve: StateCurve, points: np.ndarray, states: States) -> Ite
             t = float(np.clip((1 - values[k]) / (values[k + 1] - values[k]), 0, 1))
             y = points[k] + t * (points[k + 1] - points[k])
             yield StateSeed("replicon" if column < 0 else "continuous", kind.branch, name, "",
-                            -1 if column < 0 else column - n, tuple(y[:-1]), float(y[-1]))
+                            -1 if column < 0 else column - n, tuple(y[:-1]), (float(y[-1]),))
 
 
 def _crossings(curves: Mapping[str, tuple[StateCurve, np.ndarray, States]]) -> Iterator[StateSeed]:
@@ -149,4 +149,4 @@ def _crossings(curves: Mapping[str, tuple[StateCurve, np.ndarray, States]]) -> I
                 t = gap[k] / (gap[k] - gap[k + 1])
                 y = points[k] + t * (points[k + 1] - points[k])
                 x = [float(np.interp(y[-1], its[:, -1], its[:, j])) for j in range(its.shape[1] - 1)]
-                yield StateSeed("first_order", "equilibrium", name, other, 0, (*y[:-1], *x), float(y[-1]))
+                yield StateSeed("first_order", "equilibrium", name, other, 0, (*y[:-1], *x), (float(y[-1]),))

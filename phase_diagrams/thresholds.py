@@ -16,6 +16,7 @@ from ..theory.model import Model
 from ..theory.parameters import number, symbol
 from .branches import check_bracket
 from .search import Sweeps, search
+from .state_thresholds import state_thresholds
 from .transitions import Threshold, all_thresholds
 
 __all__ = ["COLUMNS", "thresholds"]
@@ -65,6 +66,11 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
         model.check_controls({along: high, **controls})  # raises, with the nearest name
     if along in controls:
         raise ValueError(f"{along} = {controls[along]} is given a value and is the control to go along: leave one out")
+    if isinstance(model, Model) and model.state_kinds():
+        if digits is not None:
+            raise ValueError(f"digits = {digits}: {model.title} is solved in double precision; leave digits out")
+        table = state_thresholds(model, along, float(low), float(high), progress, controls)
+        return _summarised(table, along, float(low), float(high), controls, lost)
     reduced, _ = concrete(model, {**controls, along: high})
     linear = model.linear_control.name
     if along == linear:
@@ -83,6 +89,12 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
         concrete(model, {**controls, along: low})
         rows, lost = _along_other(model, Axis(along, low, high, log=high > _DECADE * low), controls, progress)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("value", kind="stable", ignore_index=True)
+    return _summarised(table, along, low, high, controls, lost)
+
+
+def _summarised(table: pd.DataFrame, along: str, low: float, high: float, controls: dict[str, Any],
+                lost: list[float]) -> pd.DataFrame:
+    """The table with a sentence that says what is in it."""
     settings = ", ".join(f"{k} = {v}" for k, v in controls.items())
     where = f"{low:g} < {along} < {high:g}" + (f" at {settings}" if settings else "")
     table.attrs["summary"] = f"{len(table)} threshold(s) in {where}" if len(table) else (

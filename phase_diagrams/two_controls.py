@@ -16,6 +16,7 @@ from .labels import written
 from .plane import axis_of, axis_spec, checked_plane
 from .regions import column_of, columns
 from .search import Sweeps, search
+from .state_diagram import state_diagram
 from .vertices import boundary_table, drawn, meeting_table
 
 __all__ = ["phase_diagram"]
@@ -58,6 +59,10 @@ def phase_diagram(
     TypeError, ValueError
         For unknown, missing or impossible controls and windows, before any computation.
     """
+    if isinstance(model, Model) and model.state_kinds():
+        if levels:
+            raise ValueError(f"levels = {levels!r}: {model.title} has no working form to write them in; leave levels out")
+        return state_diagram(model, x=x, y=y, store=store, executor=executor, progress=progress, **controls)
     reduced, across, up, values = checked_plane(model, x, y, controls)
     given = _levels(levels, reduced)
     run = Sweeps(store=store, executor=executor, progress=progress)

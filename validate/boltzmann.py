@@ -101,8 +101,8 @@ def weights(couplings: Couplings) -> Array:
     inner = vectors.T @ couplings.transformed[:, : couplings.count] @ triangle.T
     values, rotation = linalg.eigh(0.5 * (inner + inner.T))
     if values[0] < -1e-5 * abs(values[-1]):
-        raise ValueError(f"couplings have the eigenvalue {couplings.scale * values[0]:.3g}: a Boltzmann machine with real "
-                         "weights needs couplings without negative ones")
+        raise ValueError(f"couplings have the eigenvalue {couplings.scale * values[0]:.3g}: a Boltzmann machine with "
+                         "real weights needs couplings without negative ones")
     return math.sqrt(couplings.scale) * vectors @ rotation * np.sqrt(np.maximum(values, 0.0))
 
 
@@ -132,7 +132,7 @@ def rbm_log_partition(machine: Array, *, temperature: float, nodes: int = 120) -
     grid = np.stack(np.meshgrid(*[points] * hidden, indexing="ij"), axis=-1).reshape(-1, hidden)
     with np.errstate(divide="ignore"):
         log_mass = np.log(mass) - 0.5 * math.log(2 * math.pi)
-    logs = sum(np.meshgrid(*[log_mass] * hidden, indexing="ij")).reshape(-1)
+    logs = np.sum(np.meshgrid(*[log_mass] * hidden, indexing="ij"), axis=0).reshape(-1)
     local = grid @ machine.T / math.sqrt(temperature)
     return float(special.logsumexp(logs + np.logaddexp(local, -local).sum(axis=1)))
 

@@ -6,6 +6,7 @@ installed.  The dynamics is that of zero temperature.
 
 from __future__ import annotations
 
+import importlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,7 @@ def handwritten_digits(count: int = 20) -> NDArray[np.int8]:
     """
     _whole("count", count, 1, "")
     try:
-        from sklearn.datasets import load_digits
+        load_digits = importlib.import_module("sklearn.datasets").load_digits
     except ImportError:
         raise ImportError("handwritten digits need scikit-learn: python -m pip install scikit-learn, "
                           "or use glyphs()") from None
@@ -117,7 +118,7 @@ def retrieval_frames(
     dreaming : float
         t of the couplings; 0 is Hebb's rule, ``math.inf`` the projector.
     frames : int
-        At least 2.  Spins are visited in random order; all frames but the last divide the first sweep equally.
+        At least 2: the start, equal parts of the first sweep, and the end.  Spins are visited in random order.
     max_sweeps : int
     rng : numpy Generator or seed
     name : str, optional
@@ -142,11 +143,11 @@ def retrieval_frames(
     pattern = patterns[:, which]
     chain = Chain(dreamed(hebb(patterns), dreaming), corrupted(pattern, overlap, rng), rng)
     kept, visits = [chain.spins.copy()], [0]
-    for part in np.array_split(rng.permutation(size).astype(np.uint32), frames - 1):
-        if len(kept) < frames - 1:
-            chain.visit(part, np.zeros(len(part)), 0.0)
-            kept.append(chain.spins.copy())
-            visits.append(visits[-1] + len(part))
+    order = rng.permutation(size).astype(np.uint32)
+    for part in np.array_split(order, frames - 2) if frames > 2 else []:
+        chain.visit(part, np.zeros(len(part)), 0.0)
+        kept.append(chain.spins.copy())
+        visits.append(visits[-1] + len(part))
     swept = visits[-1]
     for _ in range(max_sweeps):
         swept += size

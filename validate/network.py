@@ -3,8 +3,8 @@
 Theory is that of the state in which the simulation starts, metastable or not.  Retrieval starts from the pattern; a
 paramagnet from random spins; a spin glass is annealed.  Two replicas share the couplings and nothing else.  An instance
 counts only if both halves of its run agree.  What the comparison cannot do is said in ``attrs["notes"]``: at zero
-temperature there are fixed points of the dynamics and no equilibrium, and where replica symmetry is broken the theory is
-itself an approximation.
+temperature there are fixed points of the dynamics and no equilibrium, and where replica symmetry is broken the theory
+is itself an approximation.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from ..equations.fixed_points import fixed_points
 from ..equations.result import FixedPoint, Status
 from ..theory.model import Model
-from .crosscheck import _attrs, _bar, _judged, _score, _summary
-from .patterns import Couplings, dreamed, hebb, noisy_hebb, sample_examples, sample_patterns, supervised, unsupervised
+from .crosscheck import _attrs, _bar, _judged, _summary
+from .patterns import Couplings, dreamed, noisy_hebb, sample_examples, sample_patterns, supervised, unsupervised
 from .settings import _whole, checked_sizes, real_number
 from .spins import Chain, anneal, random_spins, schedule
 from .teacher import generators
@@ -128,12 +128,16 @@ def crosscheck_network(
     -------
     DataFrame
         Columns quantity, theory (at P/N as sampled), simulated, standard_error, z, size, converged, instances, status.
-        ``overlap`` is that with the pattern (mean of all patterns of a mixture), ``energy`` H/N without diagonal,
+        ``overlap`` is that with the pattern (mean of all patterns of a mixture), ``energy`` H/N as the model counts it,
         ``self_overlap`` that of two replicas (root of the mean square in a spin glass, whose replicas are in different
-        states) and ``r`` that of their overlaps with the patterns that are not retrieved, sum_mu m_mu m'_mu/alpha.
-        Differences below 1/N are not judged: theory is that of infinite size.  An instance is not averaged in if the
-        halves of its run differ by more than their fluctuations make.  ``attrs`` holds settings, seeds, a summary, and
-        notes about what theory or simulation leave out here.
+        states) and ``r`` that of their overlaps with the patterns that are not retrieved, N times the mean of m_mu
+        m'_mu.  z counts half a spin in one of the networks beside the standard error, and differences below 1/N are not
+        judged: theory is that of infinite size.  An instance is not averaged in if the halves of its run differ by more
+        than their fluctuations make, or if it has left the retrieval state: if its overlap is below that of the
+        unstable state that bounds it, by more than 1/sqrt(N).  ``attrs`` holds settings, seeds, a summary, notes about
+        what theory or simulation leave out here, and the ``trend`` of the differences from theory with the size if
+        there are at least three: slope over 1/N (N^(-2/3) in a spin glass), and difference, standard error and z at
+        infinite size.
 
     Raises
     ------
@@ -153,22 +157,23 @@ def crosscheck_network(
     with _bar(progress, len(all_sizes) * instances) as tick:
         for n in all_sizes:
             ratio = _count(concrete, alpha, n) / n
-            target = _target(concrete, state, {"alpha": ratio, "temperature": temperature})
+            target, bound = _target(concrete, state, {"alpha": ratio, "temperature": temperature})
             kind = str(getattr(target, "state", ""))
-            notes |= dict.fromkeys(_notes(target, temperature))
+            notes |= dict.fromkeys(_notes(target, kind, temperature, all_sizes))
             found = []
             for stream in generators(random, instances):
                 network = sample_network(concrete, ratio, n, stream)
                 series = _simulate(network, concrete, kind, temperature, sweeps, stream)
-                if series is not None and _halves_agree(series, n):
+                if series is not None and _halves_agree(series, n) and _stays(series, bound, n):
                     found.append(_means(series, kind))
                 tick()
             rows += _rows(target, kind, n, found, instances)
     rows = _judged(rows)
     table = pd.DataFrame(rows)
     table.attrs.update(
-        _attrs(model, rng, random, kind, {"temperature": temperature} | values, alpha), state=kind,
+        _attrs(concrete, rng, random, kind, {"temperature": temperature} | values, alpha), state=kind,
         sizes=list(all_sizes), instances=instances, sweeps=sweeps, notes=list(notes),
+        trend=_trend(rows, kind),
         summary="; ".join([_summary(rows), *notes]),
     )
     return table
@@ -185,13 +190,13 @@ def _controls(model: Model, controls: dict[str, Any]) -> tuple[float, float, dic
 # ---- theory ----
 
 
-def _target(model: Model, state: str | None, controls: dict[str, float]) -> FixedPoint:
-    """Return the state of the theory that is compared."""
+def _target(model: Model, state: str | None, controls: dict[str, Any]) -> tuple[FixedPoint, float]:
+    """Return the state of the theory that is compared, and the overlap of the unstable one that bounds retrieval."""
     points = fixed_points(model, **controls)
     kinds = [str(getattr(point, "state", "")) for point in points]
     if state is None:
-        wanted = [p for p, kind in zip(points, kinds, strict=True) if _retrieves(kind) and p.stable]
-        wanted = wanted or list(points)
+        stable = [(p, kind) for p, kind in zip(points, kinds, strict=True) if p.stable]
+        wanted = [p for p, kind in stable if _retrieves(kind)] or [p for p, _ in stable] or list(points)
     else:
         wanted = [p for p, kind in zip(points, kinds, strict=True)
                   if kind == state or (state == "retrieval" and _retrieves(kind))]
@@ -199,15 +204,21 @@ def _target(model: Model, state: str | None, controls: dict[str, float]) -> Fixe
     if not wanted:
         at = ", ".join(f"{name} = {value:g}" for name, value in controls.items())
         raise ValueError(f"state = {state!r} does not exist at {at}: theory has {', '.join(dict.fromkeys(kinds))}")
-    return wanted[0]
+    target = wanted[0]
+    below = [p.observables["overlap"] for p, kind in zip(points, kinds, strict=True)
+             if kind == getattr(target, "state", "") and not p.stable]
+    bound = max((x for x in below if x < target.observables["overlap"]), default=-math.inf)
+    return target, float(bound)
 
 
 def _retrieves(kind: str) -> bool:
     return kind not in ("spin glass", "paramagnet")
 
 
-def _notes(target: FixedPoint, temperature: float) -> list[str]:
+def _notes(target: FixedPoint, kind: str, temperature: float, sizes: Any) -> list[str]:
     notes = []
+    if kind == "spin glass" and len(sizes) < 3:
+        notes.append("effects of finite size fall as slowly as N^(-2/3) in a spin glass: give three sizes for a trend")
     if not target.observables.get("replicon", math.inf) > 0:
         notes.append("replica symmetry is broken here, so that theory is an approximation itself")
     if temperature == 0:
@@ -228,9 +239,10 @@ def _simulate(
     starts = [_start(network, total, kind, temperature, sweeps, stream) for stream in rng.spawn(2)]
     chains = [Chain(couplings, start, stream) for start, stream in zip(starts, rng.spawn(2), strict=True)]
     strength = total / condensed.shape[1] / size
+    shift = -0.5 * float(couplings.diagonal.sum()) / size if model.diagonal else 0.0  # what the model's energy counts
     if temperature == 0:
         ended = any(chains[0].sweep(0.0) == 0 for _ in range(_RELAXING))
-        one = {"overlap": float(strength @ chains[0].spins), "energy": chains[0].energy / size}
+        one = {"overlap": float(strength @ chains[0].spins), "energy": chains[0].energy / size + shift}
         return {name: np.array([value]) for name, value in one.items()} if ended else None
     with_noise = model.dreaming == 0 and model.examples is None and model.dataset_entropy == 0
     names = ["overlap", "energy", "self_overlap", *(["r"] if with_noise and kind != "spin glass" else [])]
@@ -244,11 +256,11 @@ def _simulate(
         for chain in chains:
             chain.sweep(temperature)
         series["overlap"][k] = 0.5 * float(strength @ first.spins + strength @ second.spins)
-        series["energy"][k] = 0.5 * (first.energy + second.energy) / size
+        series["energy"][k] = 0.5 * (first.energy + second.energy) / size + shift
         series["self_overlap"][k] = float(first.spins.astype(np.float32) @ second.spins) / size
         if "r" in series:
-            noise = first.overlaps[others] @ second.overlaps[others]
-            series["r"][k] = float(noise) / size**2 / network.ratio
+            ours, theirs = first.overlaps[others], second.overlaps[others]
+            series["r"][k] = float(ours @ theirs) / size / max(len(ours), 1)
     return series
 
 
@@ -281,6 +293,11 @@ def _halves_agree(series: Series, size: int) -> bool:
     return True
 
 
+def _stays(series: Series, bound: float, size: int) -> bool:
+    """Whether a network is still in the retrieval state: its overlap is not below that of the unstable one beyond."""
+    return float(series["overlap"].mean()) > bound - 1 / math.sqrt(size)
+
+
 def _means(series: Series, kind: str) -> dict[str, float]:
     found = {name: float(values.mean()) for name, values in series.items()}
     if kind == "spin glass" and "self_overlap" in series:
@@ -289,6 +306,29 @@ def _means(series: Series, kind: str) -> dict[str, float]:
 
 
 # ---- comparison ----
+
+
+def _trend(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Fit lines to the differences from theory over 1/N, or N^(-2/3) in a spin glass, for three sizes or more.
+
+    ``difference`` is where they end at infinite size.
+    """
+    exponent = 2 / 3 if kind == "spin glass" else 1.0
+    found = []
+    for name in dict.fromkeys(row["quantity"] for row in rows):
+        known = [row for row in rows if row["quantity"] == name and row["standard_error"] > 0]
+        if len(known) < 3:
+            continue
+        error = np.array([row["standard_error"] for row in known])
+        size = np.array([float(row["size"]) for row in known])
+        difference = np.array([row["simulated"] - row["theory"] for row in known])
+        design = np.stack([np.ones_like(size), size**-exponent], axis=1) / error[:, None]
+        covariance = np.linalg.inv(design.T @ design)
+        intercept, slope = covariance @ design.T @ (difference / error)
+        uncertain = math.sqrt(covariance[0, 0])
+        found.append({"quantity": name, "exponent": exponent, "slope": float(slope), "difference": float(intercept),
+                      "standard_error": uncertain, "z": float(intercept) / uncertain})
+    return found
 
 
 def _rows(
@@ -305,8 +345,8 @@ def _rows(
             error /= 2 * mean
         rows.append({
             "quantity": name, "theory": theory, "simulated": mean, "standard_error": error,
-            "z": float(_score(mean - theory, error, 1.0)), "size": size, "converged": len(found),
-            "instances": instances, "status": target.status if isinstance(target.status, Status) else Status.CONVERGED,
+            "z": (mean - theory) / math.hypot(error, 1 / (size * max(len(found), 1))), "size": size,
+            "converged": len(found), "instances": instances, "status": target.status if isinstance(target.status, Status) else Status.CONVERGED,
             "unit": max(len(found), 1) / 4,  # by which differences below 1/N are not judged
         })
     return rows

@@ -3,12 +3,14 @@ r"""Patterns, examples of them, and the couplings that a network learns from eit
 Every rule here has the form J = scale F K F^T, with features F (N rows, one for each spin; as many columns as there are
 patterns, or examples), and a kernel K, the identity for Hebb's rule:
 
-.. math:: J_{ij} = \frac1N \sum_{\mu\nu} \xi^\mu_i K_{\mu\nu} \xi^\nu_j, \qquad H = -\tfrac12\sum_{i\neq j} J_{ij} s_i s_j.
+.. math:: J_{ij} = \frac1N \sum_{\mu\nu} \xi^\mu_i K_{\mu\nu} \xi^\nu_j, \qquad
+   H = -\tfrac12\sum_{i\neq j} J_{ij} s_i s_j.
 
 The N x N matrix is never made.  With J_0 the couplings of Hebb's rule and C = scale F^T F, which has the same
 eigenvalues but zeros, dreaming J_0 -> (1 + t) J_0 (1 + t J_0)^{-1} (Fachechi, Agliari, Barra, Neural Networks 112, 24
-(2019)) is K = (1 + t)(1 + t C)^{-1}, and t = infinity the projector on the features (Personnaz, Guyon, Dreyfus, J. Phys.
-Lett. 46, 359 (1985)).  Its protocol dJ/dt = (J - J^2)/(1 + t) in steps of time 1 is J <- J + (J - J^2)/(1 + n).
+(2019)) is K = (1 + t)(1 + t C)^{-1}, and t = infinity the projector on the features (Personnaz, Guyon, Dreyfus,
+J. Phys. Lett. 46, 359 (1985)).  The equation that it obeys, dJ/dt = (J - J^2)/(1 + t), in steps of time 1 is the
+protocol J <- J + (J - J^2)/(1 + n).
 """
 
 from __future__ import annotations
@@ -236,8 +238,8 @@ def iterated(couplings: Couplings, steps: int, step: float = 1.0) -> Couplings:
     step = real_number("step", step, 0.0, math.inf, "1 is the protocol of the literature")
     initial, vectors = linalg.eigh(couplings.scale * gram(couplings))
     if steps and step * (initial[-1] - 1) >= 1:
-        raise ValueError(f"step = {step:g} is too large: the largest eigenvalue {initial[-1]:.4g} of the couplings becomes "
-                         f"negative and diverges; give a step below {1 / (initial[-1] - 1):.4g}")
+        raise ValueError(f"step = {step:g} is too large: the largest eigenvalue {initial[-1]:.4g} of the couplings "
+                         f"becomes negative and diverges; give a step below {1 / (initial[-1] - 1):.4g}")
     gain = np.ones_like(initial)  # of the eigenvalue: x = gain * initial, so that zeros of C are no special case
     for n in range(steps):
         gain += step / (1 + n * step) * gain * (1 - gain * initial)

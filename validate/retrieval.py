@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["overlap_samples", "plot_map", "plot_overlaps", "plot_scaling", "retrieval_map", "retrieval_scaling"]
 
-RETRIEVED = 0.8  #: overlap from which a pattern counts as retrieved: between the states at Hebb's capacity, 0.97 and 0.35
+RETRIEVED = 0.8  #: overlap from which a pattern counts as retrieved; states at Hebb's capacity have 0.97 and about 0.35
 # Okabe and Ito's colours, which all common kinds of colour vision tell apart
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 _MARKERS = "os^Dvp"
@@ -150,7 +150,7 @@ def overlap_samples(
         raise ValueError("temperature = 0: a network stays in its minimum there; give a positive one")
     concrete: Any = model.at({symbol: values[symbol.name] for symbol in model.free_symbols})
     ratio = _count(concrete, alpha, size) / size
-    target = _target(concrete, state, {"alpha": ratio, "temperature": temperature})
+    target, _ = _target(concrete, state, {"alpha": ratio, "temperature": temperature})
     kind = str(getattr(target, "state", ""))
     tables = []
     for instance, stream in enumerate(generators(rng, instances)):
@@ -194,7 +194,10 @@ def plot_map(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
                          shading="nearest", rasterized=True)
     retrieved = table.pivot_table(index="start", columns="alpha", values="retrieved")
     if min(retrieved.shape) > 1 and retrieved.to_numpy().min() < 0.5 < retrieved.to_numpy().max():
-        ax.contour(retrieved.columns, retrieved.index, retrieved.to_numpy(), levels=[0.5], colors="white", linewidths=1.5)
+        ax.contour(retrieved.columns, retrieved.index, retrieved.to_numpy(), levels=[0.5], colors=_COLOURS[3],
+                   linewidths=2)
+        ax.plot([], [], color=_COLOURS[3], linewidth=2, label="half are retrieved")
+        ax.legend(loc="lower right")
     ax.figure.colorbar(mesh, ax=ax, label="final overlap")
     ax.set_xlabel(r"$\alpha = P/N$")
     ax.set_ylabel("initial overlap")
@@ -223,7 +226,8 @@ def plot_overlaps(table: pd.DataFrame, *, bins: int = 60, ax: Axes | None = None
     every = table[list(names)].to_numpy()
     edges = np.linspace(max(every.min() - 0.02, -1), min(every.max() + 0.02, 1), bins + 1)
     for (name, label), colour in zip(names.items(), _COLOURS, strict=False):
-        ax.hist(table[name], bins=list(edges), density=True, histtype="stepfilled", alpha=0.35, color=colour, label=label)
+        ax.hist(table[name], bins=list(edges), density=True, histtype="stepfilled", alpha=0.35, color=colour,
+                label=label)
         place = table.attrs.get("theory", {}).get(name)
         places = [] if place is None else [place]
         if name == "self_overlap" and table.attrs.get("state") == "spin glass":
@@ -233,7 +237,7 @@ def plot_overlaps(table: pd.DataFrame, *, bins: int = 60, ax: Axes | None = None
     ax.set_xlim(edges[0], edges[-1])
     ax.set_xlabel("overlap")
     ax.set_ylabel("density")
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax
 
 

@@ -1,8 +1,9 @@
 """Dynamics of a network's spins: to the nearest fixed point, at a temperature, or through a schedule of them.
 
-A field costs one row of features, and so does a flip, because the overlaps of all features with the spins are maintained:
-a sweep moves N K bytes for K features of +-1, and little more.  Spins are visited in turn, which leaves the Boltzmann
-distribution invariant as random visits do, and reads memory in order; ``order="random"`` visits them in a random order.
+A field costs one row of features, and so does a flip, because the overlaps of all features with the spins are
+maintained: a sweep moves N K bytes for K features of +-1, and little more.  Spins are visited in turn, which leaves the
+Boltzmann distribution invariant as random visits do, and reads memory in order; ``order="random"`` visits them in a
+random order.
 Every dynamics leaves the diagonal J_ii out of the fields.
 """
 
@@ -257,7 +258,8 @@ def metropolis(
 ) -> Trajectory:
     """Metropolis' dynamics, a flip accepted with probability min(1, exp(-beta change)); arguments as of `glauber`.
 
-    Visits are in random order because at high temperature, where all flips are accepted, visits in turn repeat themselves.
+    Visits are in random order because at high temperature, where all flips are accepted, visits in turn repeat
+    themselves.
     """
     return _at_temperatures(couplings, spins, [temperature] * sweeps, rng, reference, order, "metropolis")
 
@@ -315,7 +317,7 @@ def parallel(
         flips.append(int(kernels.flip(spins, turned, couplings.updates, moved)))
         if temperature == 0 and flips[-1] == 0:
             period = 1
-    return Trajectory(spins=spins, energy=np.array(energy), overlap=np.array(overlap) if reference is not None else None,
+    return Trajectory(spins=spins, energy=np.array(energy), overlap=None if reference is None else np.array(overlap),
                       flips=np.array(flips, dtype=np.int64), period=period)
 
 

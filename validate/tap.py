@@ -98,8 +98,8 @@ def tap(
         If the couplings have a kernel (their features do not act independently), or a setting is out of range.
     """
     if couplings.transformed is not None:
-        raise ValueError("couplings have a kernel: the Onsager term holds for independent features; give those of hebb, "
-                         "noisy_hebb or supervised")
+        raise ValueError("couplings have a kernel: the Onsager term holds for independent features; give those of "
+                         "hebb, noisy_hebb or supervised")
     temperature = real_number("temperature", temperature, 0.0, math.inf, "give a positive one")
     if temperature == 0:
         raise ValueError("temperature = 0: message passing needs a positive one, zero-temperature dynamics is relax")

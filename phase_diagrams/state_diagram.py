@@ -1,0 +1,242 @@
+"""The phase diagram in two controls of a model that is solved kind by kind.
+
+Regions are named by the equilibrium, the stable state of lowest free energy, and by the informative state beside it
+if that is only metastable: "retrieval", "spin glass, retrieval metastable", "spin glass", "paramagnet".
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..equations.continuation import located
+from ..equations.result import Status
+from ..equations.state_boundaries import KindCrossing
+from ..equations.state_points import checked_state_model, fixed_point
+from ..equations.states import exact_zeros, states_at
+from ..equations.surface import Axis
+from ..theory.model import Model
+from ..theory.parameters import number
+from .diagram import PhaseDiagram
+from .labels import written
+from .plane import axis_of, axis_spec
+from .regions import Drawn, columns
+from .search import Sweeps
+from .state_lines import Plane, StateLine, at_zero, onset_at_zero, plane_lines, with_control
+
+__all__ = ["checked_state_plane", "state_diagram", "strips_of"]
+
+MEASURES = ("overlap", "self_overlap")
+_VERTEX = 1e-9  # error of the logarithm of the first control beyond which a vertex is not good
+_THIN = 1e-6  # of the window: strips thinner than this are not regions
+_NO_REGION = ("replicon",)  # boundaries that do not part regions: the states are the same on both sides
+
+
+def checked_state_plane(model: Model, x: Any, y: Any, controls: dict[str, Any]) -> tuple[Plane, Axis, Axis, dict[str, float]]:
+    """The plane that a user asked for, with its axes as they are drawn.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For unknown, missing or impossible controls and windows.
+    """
+    across, up = axis_of("x", x), axis_of("y", y)
+    if across.name == up.name:
+        raise ValueError(f"x and y are both {up.name!r}: give two different controls")
+    for axis in (across, up):
+        if axis.name in controls:
+            raise ValueError(f"{axis.name} = {controls[axis.name]} is given a value and is an axis: leave one out")
+        if axis.low < 0:
+            raise ValueError(f"{axis.name} from {axis.low:g}: it is not negative; start the window at 0 or above")
+    model.check_controls({**controls, across.name: across.high, up.name: up.high})
+    first = model.linear_control.name
+    if first not in (across.name, up.name):
+        raise ValueError(f"x = {across.name!r}, y = {up.name!r}: one of them must be {first!r}, along which states are "
+                         "followed")
+    checked_state_model(model, {**controls, across.name: across.high, up.name: up.high})
+    own = {control.name for control in model.own_controls}
+    symbols = {control: number(control.name, controls[control.name]) for control in model.controls
+               if control.name in controls and control.name not in own}
+    others = {name: float(value) for name, value in controls.items() if name in own}
+    axes = (across, up) if across.name == first else (up, across)
+    return Plane(model.at(symbols), *axes, others), across, up, {name: float(v) for name, v in controls.items()}
+
+
+def state_diagram(model: Model, *, x: Sequence[Any], y: Sequence[Any], store: Any = None, executor: Any = None,
+                  progress: bool | Callable[..., Any] = False, **controls: Any) -> PhaseDiagram:
+    """Follow every boundary of a model through the plane of two controls, as `phase_diagram` says."""
+    plane, across, up, values = checked_state_plane(model, x, y, controls)
+    run = Sweeps(store=store, executor=executor, progress=progress)
+    lines, slices = plane_lines(plane, run)
+    tables = [_vertices(plane, k, line) for k, line in enumerate(lines)]
+    boundaries = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    points = pd.DataFrame(list(_special_points(plane, lines, tables, across, up)))
+    drawn = [(k, Drawn(line.seed.kind, across.u(_above(across, table[across.name])), up.u(_above(up, table[up.name]))))
+             for k, (line, table) in enumerate(zip(lines, tables, strict=True)) if line.seed.kind not in _NO_REGION]
+    pieces = [{
+        "plane": plane, "across": across, "up": up, "low": low, "high": high,
+        "lines": [(k, np.stack([line.u, line.v], 1).tolist()) for k, line in drawn
+                  if line.u.min() < high and line.u.max() > low],
+    } for low, high in columns([line for _, line in drawn], across)]
+    strips = itertools.chain.from_iterable(run(strips_of, pieces, "regions"))
+    return PhaseDiagram(
+        model=written(model), x=axis_spec(across), y=axis_spec(up), controls=values, boundaries=boundaries,
+        special_points=points, regions=pd.DataFrame(list(strips)), measures=MEASURES, settings={"slices": slices},
+    )
+
+
+def _above(axis: Axis, values: Any) -> np.ndarray:
+    """Values of a control, on a logarithmic axis none below its window."""
+    return np.maximum(np.asarray(values, float), axis.low) if axis.log else np.asarray(values, float)
+
+
+def _measured(line: StateLine, y: np.ndarray) -> dict[str, float]:
+    """Measures of the states at one vertex; of two that cross, the uninformative one first."""
+    n = len(line.system.formulas.unknowns)
+    controls = {name: float(np.ravel(v)[0]) for name, v in line.system.values(y[None]).items() if name != "_"}
+    own = _measures(line.system.formulas, y[:n], controls)
+    free_energy = own.pop("free_energy")
+    temperature = controls.get("temperature", 0.0)
+    said = {"free_entropy": -free_energy / temperature if temperature else float("inf")}
+    if isinstance(line.system, KindCrossing):
+        other = _measures(line.system.other, y[n:-2], controls)
+        other.pop("free_energy")
+        return said | other | {f"other_{name}": value for name, value in own.items()}
+    return said | own | {f"other_{name}": float("nan") for name in own}
+
+
+def _measures(formulas: Any, x: np.ndarray, controls: dict[str, float]) -> dict[str, float]:
+    observables, _, _ = formulas.measured(x, controls)
+    return {name: observables[name] for name in (*MEASURES, "free_energy")}
+
+
+def _vertices(plane: Plane, k: int, line: StateLine) -> pd.DataFrame:
+    """Rows of one boundary; where it comes to an axis of the plane, the point on the axis is the last one."""
+    first, second = plane.first.name, plane.second.name
+    rows = []
+    for y, error in zip(line.points, line.errors, strict=True):
+        at = float(np.exp(y[-2]))
+        rows.append({"curve": k, "kind": line.seed.kind, "branch": line.seed.branch, first: at,
+                     second: float(np.exp(y[-1])), **_measured(line, y), "error": float(error) * at,
+                     "status": str(Status.CONVERGED if error <= _VERTEX else Status.TOLERANCE_MISSED), "end": ""})
+    ends = []
+    for side, why in ((0, line.start), (-1, line.stop)):
+        row = _on_axis(plane, line, side, rows[side])
+        rows[side]["end"] = "" if row else why
+        ends.append([row | {"end": "zero"}] if row else [])
+    return pd.DataFrame([*ends[0], *rows, *ends[1]])
+
+
+def _on_axis(plane: Plane, line: StateLine, side: int, last: dict[str, Any]) -> dict[str, Any] | None:
+    """The row of the end of a line that lies on an axis of the plane; None if it ends elsewhere."""
+    first, second = plane.first, plane.second
+    low_first, low_second = (plane.window(axis)[0] for axis in (first, second))
+    y = line.points[side]
+    if second.low == 0 and y[-1] < low_second + 1e-6 and (exact := at_zero(plane, line, side)) is not None:
+        return last | {second.name: 0.0, first.name: float(np.exp(exact[-2])), "free_entropy": float("inf")}
+    if first.low == 0 and y[-2] < low_first + 1e-6:
+        if line.seed.kind == "replicon":
+            return last | {second.name: 0.0, first.name: 0.0}
+        onset = onset_at_zero(plane)
+        if onset is not None:
+            return last | {first.name: 0.0, second.name: onset, "error": 0.0, **dict.fromkeys(MEASURES, 0.0)}
+    return None
+
+
+def _special_points(plane: Plane, lines: Sequence[StateLine], tables: Sequence[pd.DataFrame], across: Axis,
+                    up: Axis) -> Iterator[dict[str, Any]]:
+    """Ends on the axes, turning points, and where a replicon line meets the spinodal."""
+    first, second = plane.first.name, plane.second.name
+    spinodals = [k for k, line in enumerate(lines) if line.seed.kind == "spinodal"]
+
+    def row(kind: str, values: dict[str, float], errors: dict[str, float], said: Any, curves: str) -> dict[str, Any]:
+        good = errors[first] <= _VERTEX * max(values[first], 1e-6)
+        return {
+            "type": kind, **values, "error_x": errors[across.name], "error_y": errors[up.name],
+            **{name: said[name] for name in (*MEASURES, "free_entropy")}, "curves": curves,
+            "status": str(Status.CONVERGED if good else Status.TOLERANCE_MISSED),
+        }
+
+    seen: dict[tuple[float, float], list[Any]] = {}
+    for k, table in enumerate(tables):
+        for side in (0, -1):
+            end = table.iloc[side]
+            if end["end"] == "zero":
+                seen.setdefault((end[first], end[second]), []).append((k, end))
+    for (a, b), members in seen.items():
+        end = members[0][1]
+        if a == 0 and b == 0:
+            continue  # a replicon line's essential singularity: nothing ends there
+        yield row("zero", {first: a, second: b}, {first: end["error"], second: 0.0}, end,
+                  " ".join(str(k) for k, _ in members))
+    for k, line in enumerate(lines):
+        if line.seed.kind == "replicon" and "spinodal" in (line.start, line.stop):
+            side = 0 if line.start == "spinodal" else -1
+            y = line.points[side]
+            a, b = (float(np.exp(v)) for v in y[-2:])
+            met = [j for j in spinodals if lines[j].seed.state == line.seed.state]
+            yield row("replicon_end", {first: a, second: b}, {first: float(line.errors[side]) * a, second: 1e-10 * b},
+                      _measured(line, y), " ".join(map(str, [k, *met])))
+        if line.seed.kind in ("spinodal", "first_order"):
+            for y, spread in _turns(line):
+                a, b = (float(np.exp(v)) for v in y[-2:])
+                error = float(line.system.errors(y[None])[0])
+                yield row("turning", {first: a, second: b}, {first: error * a, second: spread * b}, _measured(line, y),
+                          str(k))
+
+
+def _turns(line: StateLine) -> Iterator[tuple[np.ndarray, float]]:
+    """Points at which the first control is extremal along the line, and the error of the second's logarithm there."""
+    slopes = np.array([line.tangent(y)[-2:] for y in line.points])
+    slopes *= np.sign(slopes[:, 1:])
+    ratio = slopes[:, 0] / slopes[:, 1]
+    for k in np.flatnonzero((ratio[:-1] * ratio[1:] < 0) & (np.abs(ratio[:-1]) > 1e-9) & (np.abs(ratio[1:]) > 1e-9)):
+
+        def rate(y: np.ndarray) -> float:
+            t = line.tangent(y)
+            return float(t[-2] / t[-1])
+
+        y = located(line.system, line.points[k], line.points[k + 1], rate)
+        bend = abs(ratio[k + 1] - ratio[k]) / abs(line.points[k + 1, -1] - line.points[k, -1])
+        yield y, 1e-9 / bend  # slopes come from differences of residuals
+
+
+def strips_of(plane: Plane, across: Axis, up: Axis, lines: Sequence[tuple[int, list[tuple[float, float]]]], low: float,
+              high: float) -> list[dict[str, Any]]:
+    """Name the strips of one column; plain data, as a store keeps it."""
+    u = 0.5 * (low + high)
+    bottom, top = float(up.u(up.low)), float(up.u(up.high))
+    edges: list[tuple[float, int]] = [(bottom, -1)]
+    for number_, vertices in lines:
+        edges += [(height, number_) for height in Drawn("", *np.array(vertices).T).heights(u) if bottom < height < top]
+    edges = [*sorted(edges), (top, -1)]
+    found = []
+    for (below, under), (above, over) in itertools.pairwise(edges):
+        if above - below <= _THIN * (top - bottom):
+            continue
+        at = {across.name: float(across.value(u)), up.name: float(up.value(0.5 * (below + above)))}
+        found.append({"x_low": float(across.value(low)), "x_high": float(across.value(high)), "below": under,
+                      "above": over, **at, **_named(plane, at)})
+    return found
+
+
+def _named(plane: Plane, at: dict[str, float]) -> dict[str, Any]:
+    """The name of the phase at a point, from all its states."""
+    model, own = plane.model, dict(plane.others)
+    for name, value in at.items():
+        model, own = with_control(model, own, name, value)
+    nonzero = {name: value for name, value in own.items() if name not in exact_zeros(model, own)}
+    states = [(formulas.kind, fixed_point(formulas, x, nonzero, own, own, 1e-12)) for formulas, x in states_at(model, own)]
+    stable = [(kind, point) for kind, point in states if point.stable]
+    if not stable:
+        return {"name": "unknown", "states": 0, **dict.fromkeys(MEASURES, float("nan")),
+                "status": str(Status.NOT_CONVERGED)}
+    kind, best = min(stable, key=lambda state: state[1].observables["free_energy"])
+    beside = [other.name for other, _ in stable if other.branch != "uninformative" and other.name != kind.name]
+    name = ", ".join([best.state, *(f"{other} metastable" for other in dict.fromkeys(beside))])
+    return {"name": name, "states": len(stable), **{m: float(best.observables[m]) for m in MEASURES},
+            "status": str(best.status)}
