@@ -109,7 +109,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         )
 
     verb("list", _list, "the catalogue: named systems, their controls and references", system=False)
-    verb("equations", _equations, "free entropy, saddle point, what is measured, and in which units")
+    equations = verb("equations", _equations, "free entropy, saddle point, what is measured, and in which units")
     solve = verb("solve", _solve, "all fixed points, stable or not, highest free entropy first")
     thresholds = verb("thresholds", _thresholds, "the transitions along a control, with error estimates")
     thresholds.add_argument("--along", metavar="NAME", help="the control that is varied (alpha)")
@@ -127,7 +127,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     validate.add_argument("--instances", metavar="N", default="16", help="independent instances (16)")
     validate.add_argument("--seed", metavar="N", default="0", help="of the random numbers (0)")
     validate.add_argument("--trajectory", action="store_true", help="the algorithm step by step")
-    for made in (solve, thresholds, diagram, validate):
+    for made in (equations, solve, thresholds, diagram, validate):
         controls(made)
     for made in (solve, thresholds):
         made.add_argument("--digits", metavar="N", help="go on to N digits with mpmath (slow)")
@@ -165,21 +165,32 @@ def _equations(options: argparse.Namespace, kept: list[str]) -> int:
     import pandas as pd
 
     from .theory.exposition import as_latex, as_text, exposition
-    from .theory.parse import resolve
+    from .theory.parameters import symbol
 
-    entry = resolve(options.system)
-    lines = exposition(entry.model, entry.sources)
+    entry, given = _system(options)
+    model = entry.model.at({symbol(name): value for name, value in _written(entry, given).items()})
+    lines = exposition(model, entry.sources)
     table = pd.DataFrame([dataclasses.asdict(line) for line in lines])
-    table.attrs.update(system=entry.name, title=entry.title, model=str(entry.model))
+    table.attrs.update(system=entry.name, title=entry.title, model=str(model))
     if options.format in ("json", "csv"):
         _write(options, table, kept=kept)
         return GOOD
     if options.format == "latex":
-        said = f"% {entry.name}: {entry.title}\n% {entry.model}\n\n{as_latex(lines)}"
+        said = f"% {entry.name}: {entry.title}\n% {model}\n\n{as_latex(lines)}"
     else:
-        said = f"{entry.name}: {entry.title}\n{entry.model}\n\n{as_text(lines)}"
+        said = f"{entry.name}: {entry.title}\n{model}\n\n{as_text(lines)}"
     _put(options, said, kept)
     return GOOD
+
+
+def _written(entry: Entry, given: dict[str, Any]) -> dict[str, Any]:
+    """Values of the parameters at which equations are written: those given, and what the entry leaves at its default."""
+    for name in given:
+        if name not in entry.controls:
+            raise ValueError(f"{name} is not a control of {entry.name}: its controls are {', '.join(entry.controls)}")
+    own = {control.name for control in entry.model.own_controls}
+    kept = {name: entry.defaults[name] for name in entry.written}
+    return {name: value for name, value in {**kept, **given}.items() if name not in own}
 
 
 def _solve(options: argparse.Namespace, kept: list[str]) -> int:

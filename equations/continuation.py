@@ -203,7 +203,8 @@ def _one_way(system, y, t, window, bounds, largest, first, most):
     for _ in range(most):
         guess = y + h * t * scales
         if not window[0] <= guess[-1] <= window[1]:
-            if (edge := _at_edge(system, y, guess, window, h)) is not None:
+            edge = _at_edge(system, y, guess, window, h)
+            if edge is not None and all(bound.inside(edge) > 0 for bound in bounds):
                 return [*points, edge], "window"
             h *= _CUT
             if h < _SMALLEST:
@@ -219,7 +220,12 @@ def _one_way(system, y, t, window, bounds, largest, first, most):
             continue
         if not window[0] <= new[0, -1] <= window[1]:
             edge = _at_edge(system, y, new[0], window, h)
-            return ([*points, edge], "window") if edge is not None else (points, "lost")
+            if edge is not None and all(bound.inside(edge) > 0 for bound in bounds):
+                return [*points, edge], "window"
+            h *= _CUT
+            if h < _SMALLEST:
+                return points, "lost"
+            continue
         outside = next((bound for bound in bounds if not bound.inside(new[0]) > 0), None)
         if outside is not None:
             try:
@@ -289,6 +295,11 @@ def at_parameter(system: System, points: np.ndarray, u: float) -> list[np.ndarra
         y, _, _, converged = corrected(system, guess[None], across)
         if converged[0]:
             found.append(y[0])
+            continue
+        try:  # a strongly bent stretch: along the curve itself
+            found.append(located(system, points[k], points[k + 1], lambda y: float(y[-1] - u)))
+        except ValueError:
+            continue
     return found
 
 

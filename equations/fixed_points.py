@@ -58,7 +58,7 @@ def fixed_points(model: Model, *, tolerance: float = _TOLERANCE, digits: int | N
     names = list(controls)
     is_batch = any(np.ndim(value) > 0 for value in controls.values())
     points = [dict(zip(names, values, strict=True)) for values in _broadcast(controls)]
-    if model.state_kinds():
+    if model.has_kinds:
         if digits is not None:
             raise ValueError(f"digits = {digits}: {model.title} is solved in double precision; leave digits out")
         found = [tuple(sorted(state_points(model, point, tolerance), key=dominance, reverse=True)) for point in points]
@@ -129,6 +129,9 @@ def concrete(model: Model, controls: Mapping[str, Any]) -> tuple[Model, float]:
     """
     if not isinstance(model, Model):
         raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
+    if model.has_kinds:
+        raise TypeError(f"model = {model!r}: its states do not lie on one explicit curve, which this needs; fixed_points, "
+                        "equilibrium, thresholds and phase_diagram solve them")
     values = model.check_controls(dict(controls))
     linear = model.linear_control
     checked = {s: number(s.name, _plain(v)) for s, v in values.items()}

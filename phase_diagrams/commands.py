@@ -44,15 +44,18 @@ def axes_of(entry: Entry, x: Sequence[str] | None, y: Sequence[str] | None,
     """
     if len(entry.controls) < 2:
         raise ValueError(_ONE_CONTROL.format(name=entry.name, control=entry.along, quoted=shlex.quote(entry.name)))
-    up = _axis("y", y) if y else entry.y
+    up = _axis("y", y) if y else entry.axis("y", given)
     if x:
         across = _axis("x", x)
     else:
         free = [name for name in entry.controls if name not in (entry.along, *given)]
-        if entry.x is None or entry.x[0] in given:
-            why = f", as {entry.x[0]} has a value" if entry.x else ""
+        known = entry.axis("x", given)
+        if known is None or known[0] in given:
+            why = f", as {known[0]} has a value" if known else ""
             raise ValueError(f"x is not given{why}: say --x NAME LO HI of one of {', '.join(free or entry.controls)}")
-        across = entry.x
+        across = known
+    if entry.model.has_kinds and up is not None:
+        return across, up
     linear = entry.model.linear_control.name
     if up is None:
         raise ValueError(f"y is not given: say --y {linear} LO HI")

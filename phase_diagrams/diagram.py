@@ -38,7 +38,7 @@ _COLUMNS = {
 }
 _INTEGERS = {"curve", "below", "above", "states"}
 _TEXTS = {"kind", "branch", "status", "end", "type", "curves", "name"}
-_FORMAT = {"format": "spinodal phase diagram", "version": 1}
+_FORMAT = {"format": "spinodal phase diagram", "version": 2}
 
 LOST = "lost"  # the end of a curve that the continuation could not follow further
 POINTS = {
@@ -58,7 +58,6 @@ _BOUNDARIES = {
     ("spinodal", "informative"): "informative spinodal",
     ("first_order", "equilibrium"): "first-order (information-theoretic) transition",
     ("first_order", ""): "first-order transition",
-    ("replicon", "informative"): "replicon: replica symmetry breaks",
 }
 
 
@@ -77,7 +76,7 @@ class PhaseDiagram:
         One row a vertex, in order along each curve: ``curve``, ``kind``, ``branch``, the two controls, ``overlap`` and
         ``mse`` of the state that ends or loses stability (of two that cross, the one of lower overlap),
         ``other_overlap`` and ``other_mse`` of the one of higher overlap, ``free_entropy`` (nats a component),
-        ``error`` (absolute, of the control `y` at that `x`), ``status``, and ``end``: why the curve ends there.
+        ``error`` (absolute, of the control along which states are followed, alpha, at that value of the other), ``status``, and ``end``: why the curve ends there.
     special_points : DataFrame
         ``type``, the two controls with ``error_x`` and ``error_y``, ``overlap``, ``mse``, ``free_entropy``,
         ``curves`` (ids of those that meet, as text), ``status``.
@@ -88,6 +87,8 @@ class PhaseDiagram:
     measures : pair of str
         What the columns say of a state, ``("overlap", "mse")``; a network of spins has ``"self_overlap"`` instead of
         an error.
+    words : mapping of "kind branch" to str
+        What boundaries are called where that is not what they are called in general.
     settings : mapping
         With which it was computed, in what JSON can say (tuples become lists, ``inf`` the text ``"inf"``).
 
@@ -112,6 +113,7 @@ class PhaseDiagram:
     regions: pd.DataFrame = field(default_factory=pd.DataFrame)
     settings: Mapping[str, Any] = field(default_factory=dict)
     measures: tuple[str, str] = ("overlap", "mse")
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measures", tuple(self.measures))
@@ -153,7 +155,7 @@ class PhaseDiagram:
         """All that is not a table."""
         axes = {"x": dataclasses.asdict(self.x), "y": dataclasses.asdict(self.y)}
         return {"model": self.model, **axes, "controls": self.controls, "settings": self.settings,
-                "measures": list(self.measures)}
+                "measures": list(self.measures), "words": dict(self.words)}
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -193,8 +195,8 @@ class PhaseDiagram:
         curves = self.curves.to_dict("records")
         for row in curves:
             a, b = (f"{way} {self._place(row, f'_{way}')} ({row[f'end_{way}'] or 'open'})" for way in ("from", "to"))
-            yield (f"Curve {row['curve']}, {boundary_words(row['kind'], row['branch'])}: {a} {b}; "
-                   f"error of {self.y.name} at most {row['error']:.1e}.")
+            yield (f"Curve {row['curve']}, {self.called(row['kind'], row['branch'])}: {a} {b}; "
+                   f"error at most {row['error']:.1e}.")
         for row in self.special_points.to_dict("records"):
             x, y = (f"{axis.name} = {_measured(row[axis.name], row[f'error_{which}'])}"
                     for axis, which in ((self.x, "x"), (self.y, "y")))
@@ -214,6 +216,10 @@ class PhaseDiagram:
                 if not is_good(status):
                     counts = f"{statuses.count(status)} of {len(statuses)} rows of {table}"
                     yield f"Not good in {counts}: {advised(status)}."
+
+    def called(self, kind: str, branch: str) -> str:
+        """Return what a boundary is called."""
+        return self.words.get(f"{kind} {branch}") or boundary_words(kind, branch)
 
     def _place(self, row: Mapping[Any, Any], which: str = "") -> str:
         return ", ".join(f"{axis.name} = {row[axis.name + which]:.8g}" for axis in (self.x, self.y))
@@ -304,7 +310,7 @@ class PhaseDiagram:
             if {name: document[name] for name in _FORMAT} != _FORMAT:
                 raise KeyError("version")
             parts: dict[str, Any] = {name: document[name] for name in ("model", "controls", "settings")}
-            parts["measures"] = tuple(document.get("measures", ("overlap", "mse")))
+            parts |= {"measures": tuple(document["measures"]), "words": document["words"]}
             parts |= {name: AxisSpec(**document[name]) for name in ("x", "y")}
             parts |= {name: tables.from_json(json.dumps(document[name])) for name in _COLUMNS}
         except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:

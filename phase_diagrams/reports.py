@@ -82,8 +82,11 @@ def listing(entries: Iterable[Entry]) -> pd.DataFrame:
 
 def points_table(points: Iterable[FixedPoint]) -> pd.DataFrame:
     """One row a fixed point: order parameters, free entropy, observables, stability, errors."""
+    points = list(points)
+    named = all(point.state for point in points)  # of states that are solved kind by kind
     return pd.DataFrame([
         {
+            **({"state": point.state} if named else {}),
             **point.order_parameters,
             "free_entropy": point.free_entropy,
             **{name: value for name, value in point.observables.items() if name not in point.order_parameters},

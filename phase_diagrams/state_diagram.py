@@ -32,7 +32,9 @@ __all__ = ["checked_state_plane", "state_diagram", "strips_of"]
 
 MEASURES = ("overlap", "self_overlap")
 _VERTEX = 1e-9  # error of the logarithm of the first control beyond which a vertex is not good
+_WINDOW = 1e-12
 _THIN = 1e-6  # of the window: strips thinner than this are not regions
+_NEAR = 1e-8  # of the window: a line that ends below goes on to 0
 _NO_REGION = ("replicon",)  # boundaries that do not part regions: the states are the same on both sides
 
 
@@ -85,7 +87,8 @@ def state_diagram(model: Model, *, x: Sequence[Any], y: Sequence[Any], store: An
     strips = itertools.chain.from_iterable(run(strips_of, pieces, "regions"))
     return PhaseDiagram(
         model=written(model), x=axis_spec(across), y=axis_spec(up), controls=values, boundaries=boundaries,
-        special_points=points, regions=pd.DataFrame(list(strips)), measures=MEASURES, settings={"slices": slices},
+        special_points=points, regions=pd.DataFrame(list(strips)), measures=MEASURES, words=dict(model.boundary_words),
+        settings={"slices": slices},
     )
 
 
@@ -122,7 +125,7 @@ def _vertices(plane: Plane, k: int, line: StateLine) -> pd.DataFrame:
         at = float(np.exp(y[-2]))
         rows.append({"curve": k, "kind": line.seed.kind, "branch": line.seed.branch, first: at,
                      second: float(np.exp(y[-1])), **_measured(line, y), "error": float(error) * at,
-                     "status": str(Status.CONVERGED if error <= _VERTEX else Status.TOLERANCE_MISSED), "end": ""})
+                     "status": _status(float(error), at, plane.first), "end": ""})
     ends = []
     for side, why in ((0, line.start), (-1, line.stop)):
         row = _on_axis(plane, line, side, rows[side])
@@ -131,19 +134,26 @@ def _vertices(plane: Plane, k: int, line: StateLine) -> pd.DataFrame:
     return pd.DataFrame([*ends[0], *rows, *ends[1]])
 
 
+def _status(error: float, value: float, axis: Axis) -> str:
+    """Good if a value is known to its ninth digit, or to the twelfth of its window."""
+    good = error <= _VERTEX or error * value <= _WINDOW * axis.high
+    return str(Status.CONVERGED if good else Status.TOLERANCE_MISSED)
+
+
 def _on_axis(plane: Plane, line: StateLine, side: int, last: dict[str, Any]) -> dict[str, Any] | None:
     """The row of the end of a line that lies on an axis of the plane; None if it ends elsewhere."""
     first, second = plane.first, plane.second
-    low_first, low_second = (plane.window(axis)[0] for axis in (first, second))
+    low_first = plane.window(first)[0]
     y = line.points[side]
-    if second.low == 0 and y[-1] < low_second + 1e-6 and (exact := at_zero(plane, line, side)) is not None:
+    if second.low == 0 and np.exp(y[-1]) < _NEAR * second.high and (exact := at_zero(plane, line, side)) is not None:
         return last | {second.name: 0.0, first.name: float(np.exp(exact[-2])), "free_entropy": float("inf")}
     if first.low == 0 and y[-2] < low_first + 1e-6:
         if line.seed.kind == "replicon":
             return last | {second.name: 0.0, first.name: 0.0}
         onset = onset_at_zero(plane)
         if onset is not None:
-            return last | {first.name: 0.0, second.name: onset, "error": 0.0, **dict.fromkeys(MEASURES, 0.0)}
+            both = [*MEASURES, *(f"other_{name}" for name in MEASURES if np.isfinite(last[f"other_{name}"]))]
+            return last | {first.name: 0.0, second.name: onset, "error": 0.0, **dict.fromkeys(both, 0.0)}
     return None
 
 
@@ -154,11 +164,10 @@ def _special_points(plane: Plane, lines: Sequence[StateLine], tables: Sequence[p
     spinodals = [k for k, line in enumerate(lines) if line.seed.kind == "spinodal"]
 
     def row(kind: str, values: dict[str, float], errors: dict[str, float], said: Any, curves: str) -> dict[str, Any]:
-        good = errors[first] <= _VERTEX * max(values[first], 1e-6)
         return {
             "type": kind, **values, "error_x": errors[across.name], "error_y": errors[up.name],
             **{name: said[name] for name in (*MEASURES, "free_entropy")}, "curves": curves,
-            "status": str(Status.CONVERGED if good else Status.TOLERANCE_MISSED),
+            "status": _status(errors[first] / max(values[first], 1e-300), values[first], plane.first),
         }
 
     seen: dict[tuple[float, float], list[Any]] = {}

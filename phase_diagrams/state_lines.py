@@ -24,7 +24,8 @@ from .state_slices import StateSeed, seeds_of, system_for
 __all__ = ["Plane", "StateLine", "at_zero", "onset_at_zero", "plane_lines", "slice_of", "trace_state", "with_control"]
 
 _FLOOR = 1e-5  # of a window that begins at 0: its lower end on a logarithmic scale
-_DEEP = 1e-40  # the same for replicon lines, which end in essential singularities
+_LOW = 1e-9  # the same of the second control, whose 0 is solved as such
+_DEEP = 1e-40  # and for replicon lines, which end in essential singularities
 _CHORD, _BOW = 0.02, 4e-4  # of the figure
 _LARGEST = 0.4
 _SAME = 1e-6  # in logarithms of controls: a seed lies on a line
@@ -160,7 +161,7 @@ def trace_state(plane: Plane, seed: dict[str, Any]) -> dict[str, Any]:
     """
     start = StateSeed(**seed)
     system = _system(plane, start)
-    floor = _DEEP if start.kind == "replicon" else _FLOOR
+    floor = _DEEP if start.kind == "replicon" else _LOW
     left, right = plane.window(plane.first)
 
     @lru_cache(maxsize=4)

@@ -66,7 +66,7 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
         model.check_controls({along: high, **controls})  # raises, with the nearest name
     if along in controls:
         raise ValueError(f"{along} = {controls[along]} is given a value and is the control to go along: leave one out")
-    if isinstance(model, Model) and model.state_kinds():
+    if isinstance(model, Model) and model.has_kinds:
         if digits is not None:
             raise ValueError(f"digits = {digits}: {model.title} is solved in double precision; leave digits out")
         table = state_thresholds(model, along, float(low), float(high), progress, controls)

@@ -59,7 +59,7 @@ def phase_diagram(
     TypeError, ValueError
         For unknown, missing or impossible controls and windows, before any computation.
     """
-    if isinstance(model, Model) and model.state_kinds():
+    if isinstance(model, Model) and model.has_kinds:
         if levels:
             raise ValueError(f"levels = {levels!r}: {model.title} has no working form to write them in; leave levels out")
         return state_diagram(model, x=x, y=y, store=store, executor=executor, progress=progress, **controls)

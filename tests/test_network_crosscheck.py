@@ -45,7 +45,8 @@ def test_networks_have_couplings_of_the_model(model, features):
     rho = {3: (1 - 0.64) / (3 * 0.64)}.get(model.examples, float(model.dataset_entropy))
     if model.dreaming == 0:
         assert slope == pytest.approx(1 / (1 + rho), abs=0.03)
-        assert found.couplings.diagonal.mean() == pytest.approx(0.1, rel=0.05)  # features have unit variance
+        unit = 0.1 / (0.64 + 0.12) if not model.supervised else 0.1  # P M single examples/(N M R), or unit variance
+        assert found.couplings.diagonal.mean() == pytest.approx(unit, rel=0.05)
     else:
         assert slope > 0
 

@@ -2,7 +2,8 @@
 
 One entry each.  Every entry shares one set of control names: ``alpha`` (samples per component, n/p), ``rho``
 (density of nonzeros of the signal), ``noise`` (variance added to the output), ``input_noise`` (variance added
-before the output function), ``width`` (half-width of a symmetric door).
+before the output function), ``width`` (half-width of a symmetric door).  Of networks, ``alpha`` is the number of
+patterns per spin, beside ``temperature``, ``dreaming`` (time) and ``dataset_entropy``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sympy as sp
 
 from .channels import Abs, Door, Linear, ReLU, Sign
 from .glm import GLM
+from .hopfield import Hopfield
 from .model import Model
 from .parameters import symbol
 from .parse import nearest
@@ -53,7 +55,10 @@ class Entry:
     defaults : mapping of control name to number
         Values of the other controls where none is given.
     x, y : (name, low, high) or (name, low, high, "linear" or "log"), optional
-        Axes of its phase diagram; None if it has one control only.
+        Axes of its phase diagram; None if it has one control only.  Ends may be expressions in the other controls.
+    written : tuple of str
+        Controls that stand at their defaults where equations are written, unless they are given: more general than the
+        system's name says.
     references : tuple of str
         Where its transitions were computed.
     """
@@ -67,6 +72,7 @@ class Entry:
     x: tuple[Any, ...] | None = None
     y: tuple[Any, ...] | None = None
     references: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "defaults", MappingProxyType(dict(self.defaults)))
@@ -81,6 +87,14 @@ class Entry:
     def controls(self) -> tuple[str, ...]:
         """Names of the model's controls."""
         return tuple(control.name for control in self.model.controls)
+
+    def axis(self, which: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Return the axis ``"x"`` or ``"y"`` at values of the other controls (defaults where none is given)."""
+        found = getattr(self, which)
+        if found is None:
+            return None
+        at = {symbol(name): value for name, value in {**self.defaults, **values}.items()}
+        return tuple(float(end.subs(at)) if isinstance(end, sp.Expr) else end for end in found)
 
     def settings(
         self, given: Mapping[str, Any], along: str | Iterable[str] | None = None, *, exact: bool = False
@@ -118,6 +132,7 @@ def catalogue() -> Mapping[str, Entry]:
 
 def _entries() -> tuple[Entry, ...]:
     rho, noise, input_noise, width = map(symbol, ("rho", "noise", "input_noise", "width"))
+    dreaming, dataset_entropy = map(symbol, ("dreaming", "dataset_entropy"))
     return (
         Entry(
             name="binary-perceptron",
@@ -189,5 +204,16 @@ def _entries() -> tuple[Entry, ...]:
             x=("noise", 0.001, 0.15, "log"),
             y=("alpha", 0.1, 1.0),
             references=(_TANAKA, _BARBIER),
+        ),
+        Entry(
+            name="hopfield",
+            title="associative memory, also dreaming or learning from noisy examples",
+            model=Hopfield(dreaming=dreaming, dataset_entropy=dataset_entropy),
+            between=(0.0, 2.0),
+            defaults={"temperature": 0, "dreaming": 0, "dataset_entropy": 0},
+            # retrieval states reach 0.14 without, and 1.07 with dreaming
+            x=("alpha", 0.0, (0.16 + dreaming / (dreaming + 2.5)) / (1 + 8 * dataset_entropy)),
+            y=("temperature", 0.0, 1.4),
+            written=("dreaming", "dataset_entropy"),
         ),
     )

@@ -67,7 +67,7 @@ def exposition(model: Model, references: Iterable[str] | None = None) -> tuple[L
 
 def units(model: Model) -> dict[str, str]:
     """Return in words which entropy the free entropy is, per what, in which unit, and relative to what."""
-    said = {"free_entropy": "+log Z per component of the signal, in nats"}
+    said = {"free_entropy": model.units}
     measure = getattr(getattr(model, "channel", None), "reference_measure", None)
     if measure is not None:
         said["reference_measure"] = (

@@ -70,7 +70,7 @@ with t = infinity retrieves up to alpha = 1 at T = 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -90,7 +90,7 @@ _FEW = 1e-6  # patterns per spin at which a state is sought first
 _HOT = 100.0  # temperature at which the paramagnet is sought first
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Hopfield(Model):
     """A network of associative memory; controls alpha = P/N and temperature, which may be 0.
 
@@ -123,6 +123,19 @@ class Hopfield(Model):
     mixture: int = 1
 
     title = "Hopfield model"
+    has_kinds = True
+    units = ("+log Z per spin, in nats; energies per spin of H, which leaves out the diagonal of the couplings: "
+             "with it they are lower by half its mean, alpha/2 for Hebb's rule")
+    boundary_words = {
+        "continuous uninformative": "spin-glass transition",
+        "continuous mixture": "mixture becomes unstable",
+        "spinodal informative": "retrieval states exist below",
+        "spinodal mixture": "mixtures exist below",
+        "first_order equilibrium": "retrieval is the equilibrium below",
+        "replicon informative": "replica symmetry breaks in retrieval",
+        "replicon mixture": "replica symmetry breaks in mixtures",
+        "continuous informative": "retrieval becomes unstable to noise",
+    }
     references = (
         "Amit, Gutfreund, Sompolinsky, Ann. Phys. 173, 30 (1987)",
         "Fachechi, Agliari, Barra, Neural Networks 112, 24 (2019)",
@@ -160,6 +173,11 @@ class Hopfield(Model):
             raise ValueError(f"mixture = {self.mixture}: mixtures are of patterns that are stored as they are; leave "
                              "examples, quality and dataset_entropy out")
 
+    def __repr__(self) -> str:
+        said = ((part.name, getattr(self, part.name)) for part in fields(self))
+        given = (f"{name}={value}" for (name, value), part in zip(said, fields(self), strict=True) if value != part.default)
+        return f"{type(self).__name__}({', '.join(given)})"
+
     @property
     def own_controls(self):
         return (alpha, temperature)
@@ -168,6 +186,13 @@ class Hopfield(Model):
     def order_parameters(self):
         """Field m of the pattern, overlap q, noise r; with dreaming also C and the conjugate w of <sigma sigma>."""
         return (m, q, r) if self.dreaming == 0 else (m, q, r, C, w)
+
+    @property
+    def observables(self):
+        """Of the informative state: overlap with the archetype, E tanh^2, energies per spin, entropy in nats, replicon."""
+        kind = self._kind("retrieval", temperature, frozenset(), mu, s)
+        written = {mu: m, s: alpha * r, Delta: 1 + self._k * w}
+        return {name: expr.xreplace(written) for name, expr in kind.observables.items()}
 
     # --- the couplings -----------------------------------------------------------------------------------------------
 
@@ -285,7 +310,7 @@ class Hopfield(Model):
                 continue
             unsolved.remove(y)
             back = {name: mean for mean, name in names.items()}
-            equations.append(sp.Eq(y, sp.simplify(solution).xreplace(back), evaluate=False))
+            equations.append(sp.Eq(y, sp.factor(solution).xreplace(back), evaluate=False))
         return tuple(equations)
 
     # --- the kinds of states -------------------------------------------------------------------------------------------
@@ -392,7 +417,10 @@ class Hopfield(Model):
             anchor, path = {"alpha": _FEW, "temperature": 0.0}, ("temperature", "alpha")
             field = sum(weight * sp.Abs(mean) for weight, mean, _ in self._signal) / self.mixture
             square = 1 - k * (2 - k) * self.mixture * field**2
-            start |= {mu: field, s: alpha * square, Delta: 1 + k * alpha}
+            # spins at which all examples cancel follow the noise alone: sqrt(s) (1 - C) = sqrt(alpha) with C = loose/sqrt(s)
+            loose = sum((weight for weight, mean, spread in self._signal if mean == 0 == spread), sp.S.Zero)
+            noise = sp.sqrt(alpha * square) + loose * sp.sqrt(2 / sp.pi)
+            start |= {mu: field, s: noise**2, Delta: 1 + k * alpha}
         return {"anchor": anchor, "path": path, "start": {x: start[x] for x in maps}}
 
 
@@ -409,4 +437,5 @@ class GaussianBernoulliRBM(Hopfield):
     """
 
     title = "Gaussian-Bernoulli restricted Boltzmann machine"
+    units = "+log Z per visible unit, in nats; energies per visible unit count the diagonal of the couplings"
     diagonal = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
@@ -119,6 +120,12 @@ class Model(Parametrised):
 
     title: str = ""
     references: tuple[str, ...] = ()
+    #: what the free entropy is, per what, in which unit
+    units: str = "+log Z per component of the signal, in nats"
+    #: whether states are solved kind by kind (`state_kinds`), not along one explicit curve (`working_form`)
+    has_kinds: bool = False
+    #: what boundaries are called in this model's field, by "kind branch"
+    boundary_words: Mapping[str, str] = MappingProxyType({})
 
     @property
     def free_entropy(self) -> sp.Expr:

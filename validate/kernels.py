@@ -86,8 +86,8 @@ def sweep_integer(spins, rows, low, high, largest, order, noise, temperature, sc
     for visit in range(order.size):
         i = order[visit]
         spin = spins[i]
-        product = 0
-        for start in range(0, width, chunk):
+        product = np.int64(_product(rows[i, :chunk], low[:chunk]))
+        for start in range(chunk, width, chunk):
             product += _product(rows[i, start : start + chunk], low[start : start + chunk])
         for listed in range(count):
             product += rows[i, where[listed]] * high[where[listed]]

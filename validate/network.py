@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..equations.fixed_points import fixed_points
-from ..equations.result import FixedPoint, Status
+from ..equations.result import FixedPoint
 from ..theory.model import Model
 from .crosscheck import _attrs, _bar, _judged, _summary
 from .patterns import Couplings, dreamed, noisy_hebb, sample_examples, sample_patterns, supervised, unsupervised
@@ -158,7 +158,7 @@ def crosscheck_network(
         for n in all_sizes:
             ratio = _count(concrete, alpha, n) / n
             target, bound = _target(concrete, state, {"alpha": ratio, "temperature": temperature})
-            kind = str(getattr(target, "state", ""))
+            kind = target.state
             notes |= dict.fromkeys(_notes(target, kind, temperature, all_sizes))
             found = []
             for stream in generators(random, instances):
@@ -193,7 +193,7 @@ def _controls(model: Model, controls: dict[str, Any]) -> tuple[float, float, dic
 def _target(model: Model, state: str | None, controls: dict[str, Any]) -> tuple[FixedPoint, float]:
     """Return the state of the theory that is compared, and the overlap of the unstable one that bounds retrieval."""
     points = fixed_points(model, **controls)
-    kinds = [str(getattr(point, "state", "")) for point in points]
+    kinds = [point.state for point in points]
     if state is None:
         stable = [(p, kind) for p, kind in zip(points, kinds, strict=True) if p.stable]
         wanted = [p for p, kind in stable if _retrieves(kind)] or [p for p, _ in stable] or list(points)
@@ -206,7 +206,7 @@ def _target(model: Model, state: str | None, controls: dict[str, Any]) -> tuple[
         raise ValueError(f"state = {state!r} does not exist at {at}: theory has {', '.join(dict.fromkeys(kinds))}")
     target = wanted[0]
     below = [p.observables["overlap"] for p, kind in zip(points, kinds, strict=True)
-             if kind == getattr(target, "state", "") and not p.stable]
+             if kind == target.state and not p.stable]
     bound = max((x for x in below if x < target.observables["overlap"]), default=-math.inf)
     return target, float(bound)
 
@@ -346,7 +346,7 @@ def _rows(
         rows.append({
             "quantity": name, "theory": theory, "simulated": mean, "standard_error": error,
             "z": (mean - theory) / math.hypot(error, 1 / (size * max(len(found), 1))), "size": size,
-            "converged": len(found), "instances": instances, "status": target.status if isinstance(target.status, Status) else Status.CONVERGED,
+            "converged": len(found), "instances": instances, "status": target.status,
             "unit": max(len(found), 1) / 4,  # by which differences below 1/N are not judged
         })
     return rows

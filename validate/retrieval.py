@@ -151,7 +151,7 @@ def overlap_samples(
     concrete: Any = model.at({symbol: values[symbol.name] for symbol in model.free_symbols})
     ratio = _count(concrete, alpha, size) / size
     target, _ = _target(concrete, state, {"alpha": ratio, "temperature": temperature})
-    kind = str(getattr(target, "state", ""))
+    kind = target.state
     tables = []
     for instance, stream in enumerate(generators(rng, instances)):
         network = sample_network(concrete, ratio, size, stream)
