@@ -26,6 +26,9 @@ _TOLERANCE = 1e-13
 _DIFFERENCE = 1e-5  # of unknowns, in units of the scales, over which Jacobians are taken
 _FLOOR = 1e-3  # lowest temperature-like value from which a control is moved that is 0 at the anchor
 _FARTHEST = 1e4  # value up to which a control is moved
+_SCANNED = (-1.0, 16.0)  # from the guess, of the logarithm of an unknown that is scanned, with so many points at a time
+_ROWS = (1200, 200, 200, 200)
+_ITERATIONS = 60
 _VANISHED = -20.0  # log of an unknown below which the state has become one of another kind
 _SEARCHED = 1e-5  # of the upper end of a window: below that no state is looked for, curves only go on
 _CLOSED = 400  # points of a curve that needs no solving
@@ -219,7 +222,39 @@ def _anchored(model: Model, name: str, controls: tuple[tuple[str, float], ...]) 
     formulas = kinds_of(model, exact_zeros(model, values))[name]
     symbols = {sp.Symbol(c, real=True): v for c, v in values.items()}
     guess = np.array([float(sp.log(formulas.kind.start[x].subs(symbols))) for x in formulas.unknowns])
-    return _settled(formulas, _nonzero(values), guess)
+    nonzero = _nonzero(values)
+    first = _settled(formulas, nonzero, guess)
+    if first is not None:
+        return first
+    return _scanned(formulas, nonzero, guess)
+
+
+def _scanned(formulas: KindFormulas, controls: Mapping[str, float], guess: np.ndarray) -> np.ndarray | None:
+    """A state sought over a grid of one unknown, to which the others are iterated; the one of least noise."""
+    if formulas.kind.scanned not in formulas.unknowns:
+        return None
+    column = formulas.unknowns.index(formulas.kind.scanned)
+    low, high = guess[column] + np.array(_SCANNED)
+    for rows in _ROWS:  # close to a pole of the equations a coarse grid is too far from the state
+        x = np.tile(guess, (rows, 1))
+        x[:, column] = np.linspace(low, high, rows)
+        rest = [k for k in range(len(guess)) if k != column]
+        with np.errstate(all="ignore"):
+            for _ in range(_ITERATIONS):
+                x[:, rest] += formulas.at(x, controls).residual[:, rest]
+            found = formulas.at(x, controls)
+        # beyond a pole, at which the map of the unknown is infinite, it counts as large
+        gap = np.where((found.positive > 0).all(axis=1), found.residual[:, column], 1.0)
+        changes = np.flatnonzero(gap[:-1] * gap[1:] < 0)
+        if not len(changes):
+            return None
+        k = changes[0]
+        low, high = x[k, column], x[k + 1, column]
+        t = gap[k] / (gap[k] - gap[k + 1])
+        settled = _settled(formulas, controls, x[k] + t * (x[k + 1] - x[k]))
+        if settled is not None:
+            return settled
+    return None
 
 
 def _nonzero(controls: Mapping[str, float]) -> dict[str, float]:

@@ -421,7 +421,7 @@ class Hopfield(Model):
             loose = sum((weight for weight, mean, spread in self._signal if mean == 0 == spread), sp.S.Zero)
             noise = sp.sqrt(alpha * square) + loose * sp.sqrt(2 / sp.pi)
             start |= {mu: field, s: noise**2, Delta: 1 + k * alpha}
-        return {"anchor": anchor, "path": path, "start": {x: start[x] for x in maps}}
+        return {"anchor": anchor, "path": path, "scanned": s if strength != 0 else None, "start": {x: start[x] for x in maps}}
 
 
 class GaussianBernoulliRBM(Hopfield):

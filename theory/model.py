@@ -94,6 +94,8 @@ class StateKind:
     anchor : mapping of control name to number
         Where such a state is found by Newton's method from `start`.
     start : mapping of Symbol to expression
+    scanned : Symbol or None
+        The unknown over which such a state is sought if Newton's method finds none from `start`.
     path : tuple of control names
         In which order the controls are moved from the anchor to where the state is wanted.  Along the last one every
         state of the kind lies on one curve.
@@ -112,6 +114,7 @@ class StateKind:
     instability: sp.Expr | None
     anchor: Mapping[str, float]
     start: Mapping[sp.Symbol, sp.Expr]
+    scanned: sp.Symbol | None
     path: tuple[str, ...]
 
 
