@@ -126,6 +126,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     validate.add_argument("--size", metavar="P", default="2000", help="components of the signal (2000)")
     validate.add_argument("--instances", metavar="N", default="16", help="independent instances (16)")
     validate.add_argument("--seed", metavar="N", default="0", help="of the random numbers (0)")
+    validate.add_argument("--sizes", metavar="P,P,...", help="several sizes instead of one, to see the trend")
+    validate.add_argument("--state", metavar="NAME", help="of a network: retrieval, 'spin glass' or paramagnet")
+    validate.add_argument("--sweeps", metavar="N", help="of a network: Monte Carlo sweeps that are measured (1000)")
     validate.add_argument("--trajectory", action="store_true", help="the algorithm step by step")
     for made in (equations, solve, thresholds, diagram, validate):
         controls(made)
@@ -184,7 +187,7 @@ def _equations(options: argparse.Namespace, kept: list[str]) -> int:
 
 
 def _written(entry: Entry, given: dict[str, Any]) -> dict[str, Any]:
-    """Values of the parameters at which equations are written: those given, and what the entry leaves at its default."""
+    """Values of parameters at which equations are written: those given, and what the entry leaves at its default."""
     for name in given:
         if name not in entry.controls:
             raise ValueError(f"{name} is not a control of {entry.name}: its controls are {', '.join(entry.controls)}")
@@ -279,10 +282,20 @@ def _validate(options: argparse.Namespace, kept: list[str]) -> int:
     from .validate import crosscheck as room
 
     check: Any = room.trajectory if options.trajectory else room.crosscheck
+    if options.sizes:
+        settings["sizes"] = [parse_whole("sizes", one, 2) for one in options.sizes.split(",")]
+    more = {"state": options.state, "sweeps": options.sweeps and parse_whole("sweeps", options.sweeps, 1)}
+    more = {name: value for name, value in more.items() if value is not None}
+    if more and not entry.model.has_kinds:
+        name, value = next(iter(more.items()))
+        raise ValueError(f"{name} = {value}: only networks take it, and {entry.name} is none")
     bar = sys.stderr.isatty()
-    table = check(entry.model, size=size, instances=instances, rng=seed, progress=bar, **settings)
-    table.attrs.update(origin(entry, settings), size=size, instances=instances, seed=seed)
+    table = check(entry.model, size=size, instances=instances, rng=seed, progress=bar, **settings, **more)
+    sizes = settings.pop("sizes", None)
+    table.attrs.update(origin(entry, settings), size=sizes or size, instances=instances, seed=seed)
     notes = [table.attrs["summary"]] if table.attrs.get("summary") else []
+    notes += [f"{name} at infinite size: differs by {fit['difference']:.2g}, standard error {fit['standard_error']:.2g}"
+              for name, fit in table.attrs.get("trend", {}).items()]
     notes.append("z: the difference of simulation and theory in standard errors")
     _write(options, table, notes, kept=kept)
     return _judge(table["status"]) if "status" in table else GOOD

@@ -11,7 +11,7 @@ averages is computed from the replicas too, so an error estimate follows through
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -234,7 +234,8 @@ class _Group:
                 if (coefficients := quadratic_coefficients(reduced, self.field)) is not None:
                     found[coefficients] = found.get(coefficients, False) or has_peak(expressions, argument)
         kept = _one_of_each_sign(found)
-        return np.array(list(kept.values()), bool), lambdify(self._outside, [a for coefficients in kept for a in coefficients])
+        written = [a for coefficients in kept for a in coefficients]
+        return np.array(list(kept.values()), bool), lambdify(self._outside, written)
 
     def cost(self, steps: tuple[float, float]) -> int:
         """Roughly how many values one row needs at a time."""

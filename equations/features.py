@@ -27,7 +27,7 @@ from ..theory.special import (
     Tanh,
 )
 
-__all__ = ["arguments", "has_peak", "centre_and_scale", "quadratic_coefficients", "top_means"]
+__all__ = ["arguments", "centre_and_scale", "has_peak", "quadratic_coefficients", "top_means"]
 
 _AFFINE = (
     LogCosh, Tanh, LogNdtr, InverseMills, LogInterval, IntervalMills, sp.tanh, sp.erf, sp.erfc, PosteriorFunction,

@@ -130,8 +130,8 @@ def concrete(model: Model, controls: Mapping[str, Any]) -> tuple[Model, float]:
     if not isinstance(model, Model):
         raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
     if model.has_kinds:
-        raise TypeError(f"model = {model!r}: its states do not lie on one explicit curve, which this needs; fixed_points, "
-                        "equilibrium, thresholds and phase_diagram solve them")
+        raise TypeError(f"model = {model!r}: its states do not lie on one explicit curve, which this needs; "
+                        "fixed_points, equilibrium, thresholds and phase_diagram solve them")
     values = model.check_controls(dict(controls))
     linear = model.linear_control
     checked = {s: number(s.name, _plain(v)) for s, v in values.items()}

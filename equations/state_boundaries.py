@@ -105,7 +105,7 @@ class KindLevel(StateBoundary):
 class KindCrossing(StateBoundary):
     """States of two kinds have equal free energy."""
 
-    other: KindFormulas | None = None
+    other: KindFormulas
 
     @property
     def places(self):

@@ -19,8 +19,16 @@ from ..theory.model import Model, StateKind
 from .compile import compile_expressions
 from .continuation import Bound, Evaluation, at_parameter, corrected, follow
 
-__all__ = ["DifferencedSystem", "KindFormulas", "States", "StateCurve", "curve_along", "exact_zeros", "kinds_of",
-           "states_at"]
+__all__ = [
+    "DifferencedSystem",
+    "KindFormulas",
+    "StateCurve",
+    "States",
+    "curve_along",
+    "exact_zeros",
+    "kinds_of",
+    "states_at",
+]
 
 _TOLERANCE = 1e-13
 _DIFFERENCE = 1e-5  # of unknowns, in units of the scales, over which Jacobians are taken
@@ -90,7 +98,7 @@ class KindFormulas:
         # residuals are differences of logarithms; what only steers or is compared with 1 needs no more than that
         self._scales = [1.0] * n + [np.inf] * (n * n) + [1.0] * (len(kind.transverse) + len(kind.positive)) + [1.0, 1.0]
 
-    def at(self, x: np.ndarray, controls: Mapping[str, np.ndarray]) -> States:
+    def at(self, x: np.ndarray, controls: Mapping[str, Any]) -> States:
         """Evaluate at logarithms of the unknowns, shape (rows, n), and controls, numbers or arrays over rows."""
         rows = len(x)
         values: dict[sp.Symbol, Any] = {name: np.exp(x[:, k]) for k, name in enumerate(self.unknowns)}

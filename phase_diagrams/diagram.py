@@ -76,7 +76,8 @@ class PhaseDiagram:
         One row a vertex, in order along each curve: ``curve``, ``kind``, ``branch``, the two controls, ``overlap`` and
         ``mse`` of the state that ends or loses stability (of two that cross, the one of lower overlap),
         ``other_overlap`` and ``other_mse`` of the one of higher overlap, ``free_entropy`` (nats a component),
-        ``error`` (absolute, of the control along which states are followed, alpha, at that value of the other), ``status``, and ``end``: why the curve ends there.
+        ``error`` (absolute, of the control along which states are followed, alpha, at that value of the other),
+        ``status``, and ``end``: why the curve ends there.
     special_points : DataFrame
         ``type``, the two controls with ``error_x`` and ``error_y``, ``overlap``, ``mse``, ``free_entropy``,
         ``curves`` (ids of those that meet, as text), ``status``.

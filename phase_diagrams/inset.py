@@ -37,15 +37,15 @@ def draw_inset(diagram: PhaseDiagram, ax: Axes, page: Page, style: Callable[[str
     height, width = page.shape
     size = np.array([_SIZE[0] * width, _SIZE[1] * height])
     left, bottom, rest = _MARGIN
-    whole = size + [left + rest, bottom + rest]
+    whole = size + np.array([left + rest, bottom + rest])
     room = np.argwhere(page.room(page.free, whole))
     if not len(room):
         return None
     right = room[np.argmax(room @ [0.4, 1.0])]  # to the right, and up
     middle = page.place(right)
     corner = middle * [width, height] - whole / 2 + [left, bottom]
-    box = [*(corner / [width, height]), *_SIZE]
-    small = ax.inset_axes(box)
+    across, up = corner / [width, height]
+    small = ax.inset_axes((across, up, *_SIZE))
     for (kind, branch), part in diagram.boundaries.groupby(["kind", "branch"], sort=False):
         for _, one in part[part[diagram.y.name] > 0].groupby("curve"):
             small.plot(one[diagram.x.name], one[diagram.y.name], **style(str(kind), str(branch)))

@@ -38,7 +38,8 @@ _NEAR = 1e-8  # of the window: a line that ends below goes on to 0
 _NO_REGION = ("replicon",)  # boundaries that do not part regions: the states are the same on both sides
 
 
-def checked_state_plane(model: Model, x: Any, y: Any, controls: dict[str, Any]) -> tuple[Plane, Axis, Axis, dict[str, float]]:
+def checked_state_plane(model: Model, x: Any, y: Any,
+                        controls: dict[str, Any]) -> tuple[Plane, Axis, Axis, dict[str, float]]:
     """The plane that a user asked for, with its axes as they are drawn.
 
     Raises
@@ -239,7 +240,8 @@ def _named(plane: Plane, at: dict[str, float]) -> dict[str, Any]:
     for name, value in at.items():
         model, own = with_control(model, own, name, value)
     nonzero = {name: value for name, value in own.items() if name not in exact_zeros(model, own)}
-    states = [(formulas.kind, fixed_point(formulas, x, nonzero, own, own, 1e-12)) for formulas, x in states_at(model, own)]
+    states = [(formulas.kind, fixed_point(formulas, x, nonzero, own, own, 1e-12))
+              for formulas, x in states_at(model, own)]
     stable = [(kind, point) for kind, point in states if point.stable]
     if not stable:
         return {"name": "unknown", "states": 0, **dict.fromkeys(MEASURES, float("nan")),

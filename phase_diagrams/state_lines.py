@@ -93,7 +93,8 @@ class StateLine:
         return tangents(self.system.evaluate(y[None]).jacobian, self.system.scales)[0]
 
 
-def plane_lines(plane: Plane, run: Sweeps, firsts: Sequence[float] | None = None) -> tuple[list[StateLine], list[float]]:
+def plane_lines(plane: Plane, run: Sweeps,
+                firsts: Sequence[float] | None = None) -> tuple[list[StateLine], list[float]]:
     """Every boundary of the plane that a slice shows, followed both ways through the window.
 
     Parameters
@@ -109,7 +110,7 @@ def plane_lines(plane: Plane, run: Sweeps, firsts: Sequence[float] | None = None
     slices : list of float
         Values of the second control at which was looked.
     """
-    tasks = [{"plane": plane, "at": plane.second.name, "value": value} for value in _slices(plane.second, _SLICES)]
+    tasks: list[dict[str, Any]] = [{"plane": plane, "at": plane.second.name, "value": value} for value in _slices(plane.second, _SLICES)]
     if plane.second.name in {control.name for control in plane.model.own_controls}:
         values = _slices(plane.first, _FIRSTS) if firsts is None else list(firsts)
         tasks += [{"plane": plane, "at": plane.first.name, "value": value} for value in values]

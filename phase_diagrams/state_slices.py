@@ -7,7 +7,8 @@ where the free energy of an uninformative state or a level of a function is pass
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def seeds_of(model: Model, along: str, others: Mapping[str, float], window: tupl
     """
     zero = exact_zeros(model, others)
     nonzero = {name: value for name, value in others.items() if name not in zero}
-    curves = {}
+    curves: dict[str, Any] = {}
     for name in kinds_of(model, zero):
         found = curve_along(model, name, along, others, window)
         if found is not None:
@@ -81,7 +82,7 @@ def seeds_of(model: Model, along: str, others: Mapping[str, float], window: tupl
     rough = [seed for name, (curve, points, states) in curves.items() for seed in _on(name, curve, points, states)]
     rough += _crossings(curves)
     low, high = np.log(window[0]) - 1e-9, np.log(window[1]) + 1e-9
-    solved = []
+    solved: list[StateSeed] = []
     for seed in rough:
         exact = _solved(seed, system_for(seed, model, zero, (along, _NOTHING), nonzero))
         if exact is not None and low <= exact.controls[0] <= high and not any(_same(exact, one) for one in solved):
@@ -96,7 +97,7 @@ def _solved(seed: StateSeed, system: StateBoundary) -> StateSeed | None:
     y, _, _, good = corrected(system, guess, across, 1e-12)
     if not good[0] or system.states(y).positive.min(initial=np.inf) <= 0:
         return None
-    return StateSeed(seed.kind, seed.branch, seed.state, seed.other, seed.what, tuple(map(float, y[0, :-2])), (float(y[0, -2]),))
+    return replace(seed, x=tuple(map(float, y[0, :-2])), controls=(float(y[0, -2]),))
 
 
 def _same(one: StateSeed, other: StateSeed) -> bool:
@@ -119,7 +120,7 @@ def _on(name: str, curve: StateCurve, points: np.ndarray, states: States) -> Ite
     for column, values in levels.items():
         rest = np.delete(eigenvalues, column, axis=1) if column >= 0 else eigenvalues
         stable = (rest < 1).all(axis=1)
-        above = values > 1
+        above = np.asarray(values > 1)
         for k in np.flatnonzero((above[:-1] != above[1:]) & (stable[:-1] | stable[1:])):
             t = float(np.clip((1 - values[k]) / (values[k + 1] - values[k]), 0, 1))
             y = points[k] + t * (points[k + 1] - points[k])

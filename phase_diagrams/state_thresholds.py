@@ -15,7 +15,7 @@ import pandas as pd
 from ..equations.result import Status
 from ..equations.state_boundaries import KindCrossing, StateBoundary
 from ..equations.state_points import checked_state_model
-from ..equations.states import KindFormulas, exact_zeros, states_at
+from ..equations.states import KindFormulas, exact_zeros, kinds_of, states_at
 from ..equations.surface import Axis
 from ..theory.model import Model
 from ..theory.parameters import number
@@ -25,7 +25,8 @@ from .state_slices import StateSeed, seeds_of, system_for
 
 __all__ = ["STATE_COLUMNS", "state_thresholds"]
 
-STATE_COLUMNS = ("kind", "branch", "value", "error", "status", "m_below", "m_above", "q_below", "q_above", "free_energy")
+STATE_COLUMNS = ("kind", "branch", "value", "error", "status", "m_below", "m_above", "q_below", "q_above",
+                 "free_energy")
 _RELATIVE = 1e-10
 _FLOOR = 1e-6  # of the window: where it starts if 0 is its lower end
 _DECADE = 10.0
@@ -47,7 +48,8 @@ def state_thresholds(model: Model, along: str, low: float, high: float, progress
     return pd.DataFrame(kept, columns=list(STATE_COLUMNS)).sort_values("value", kind="stable", ignore_index=True)
 
 
-def _on_slice(model: Model, along: str, others: dict[str, float], window: tuple[float, float]) -> Iterator[dict[str, Any]]:
+def _on_slice(model: Model, along: str, others: dict[str, float],
+              window: tuple[float, float]) -> Iterator[dict[str, Any]]:
     zero = exact_zeros(model, others)
     nonzero = {name: value for name, value in others.items() if name not in zero}
     for seed in seeds_of(model, along, others, window):
@@ -62,8 +64,8 @@ def _across(model: Model, first: str, axis: Axis, controls: dict[str, Any],
             progress: bool | Callable[..., Any]) -> Iterator[dict[str, Any]]:
     target = float(controls[first])
     if target == 0:
-        raise ValueError(f"{first} = 0: with no patterns stored beside the one retrieved there is one transition, solve it "
-                         f"with fixed_points; give a positive {first}")
+        raise ValueError(f"{first} = 0: nothing is stored beside what is retrieved, and all is known in closed form; "
+                         f"give a positive {first}")
     names = {control.name for control in model.own_controls}
     symbols = {control: number(control.name, controls[control.name]) for control in model.controls
                if control.name in controls and control.name not in names}
@@ -91,8 +93,9 @@ def _row(seed: StateSeed, system: StateBoundary, y: np.ndarray, value: float, er
     if isinstance(system, KindCrossing):
         there = _measures(system.other, y[n:-2], nonzero)
     elif seed.kind == "spinodal":
-        rivals = [_measures(formulas, x, nonzero) for formulas, x in states_at(model, own)
-                  if formulas.kind.branch == "uninformative" and (formulas.at(x[None], nonzero).eigenvalues() < 1).all()]
+        poor = [name for name, one in kinds_of(model, zero).items() if one.kind.branch == "uninformative"]
+        rivals = [_measures(formulas, x, nonzero) for formulas, x in states_at(model, own, poor)
+                  if (formulas.at(x[None], nonzero).eigenvalues() < 1).all()]
         there = rivals[0] if rivals else dict.fromkeys(here, float("nan"))
     below, above = (here, there) if side < 0 else (there, here)
     good = error <= _RELATIVE * abs(value)

@@ -61,7 +61,7 @@ def phase_diagram(
     """
     if isinstance(model, Model) and model.has_kinds:
         if levels:
-            raise ValueError(f"levels = {levels!r}: {model.title} has no working form to write them in; leave levels out")
+            raise ValueError(f"levels = {levels!r}: {model.title} has no working form for them; leave levels out")
         return state_diagram(model, x=x, y=y, store=store, executor=executor, progress=progress, **controls)
     reduced, across, up, values = checked_plane(model, x, y, controls)
     given = _levels(levels, reduced)

@@ -65,10 +65,10 @@ def test_equations_say_what_is_solved_and_in_which_units(capsys, name):
     for piece in (
         "free entropy",
         "saddle point",
-        "mhat = ",
+        " = ",
         "order parameters",
         "alpha",
-        "per component",
+        "+log Z per",
         "nats",
     ):
         assert piece in out

@@ -47,8 +47,8 @@ N_k = epsilon Delta + g_k (k - C) > 0:
    s = \sum_k \alpha_k \frac{g_k^2}{N_k^2} E\big[(\tanh(h/\tau) - k h)^2\big], \quad
    \Delta = 1 + k \Delta \sum_k \frac{\alpha_k g_k}{N_k},
 
-all of which are regular at T = 0 and at t = infinity.  It is written at t = 0 with mu = m, s = alpha r, Delta = 1.  Free
-energy, energy and entropy per spin, with H(x) = ln 2 cosh x - x tanh x, y_k = g_k (C - k)/(epsilon Delta):
+all of which are regular at T = 0 and at t = infinity; at t = 0, mu = m, s = alpha r, Delta = 1.  Energy and entropy
+per spin, with H(x) = ln 2 cosh x - x tanh x, y_k = g_k (C - k)/(epsilon Delta):
 
 .. math:: e = -\tfrac n2 \mu^2\Big(\epsilon + \frac k\Delta\Big) - \frac{s C}{2\Delta}
    - \tfrac12\sum_k\frac{\alpha_k g_k}{N_k} + \tfrac12 \frac{\operatorname{tr} J}{N},
@@ -72,10 +72,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
 
+from .learning_rule import Delta_0, LearningRule
 from .model import Model, StateKind, solve_linear
 from .parameters import formula_symbol, number
 from .special import PoleEntropy
@@ -83,8 +85,8 @@ from .thermal import ThermalMean, spin_in_field
 
 __all__ = ["GaussianBernoulliRBM", "Hopfield"]
 
-alpha, temperature, m, q, r, C, w, mu, s, Delta, Delta_0 = map(
-    formula_symbol, ("alpha", "temperature", "m", "q", "r", "C", "w", "mu", "s", "Delta", "Delta_0"))
+alpha, temperature, m, q, r, C, w, mu, s, Delta = map(
+    formula_symbol, ("alpha", "temperature", "m", "q", "r", "C", "w", "mu", "s", "Delta"))
 
 _FEW = 1e-6  # patterns per spin at which a state is sought first
 _HOT = 100.0  # temperature at which the paramagnet is sought first
@@ -126,7 +128,7 @@ class Hopfield(Model):
     has_kinds = True
     units = ("+log Z per spin, in nats; energies per spin of H, which leaves out the diagonal of the couplings: "
              "with it they are lower by half its mean, alpha/2 for Hebb's rule")
-    boundary_words = {
+    boundary_words = MappingProxyType({
         "continuous uninformative": "spin-glass transition",
         "continuous mixture": "mixture becomes unstable",
         "spinodal informative": "retrieval states exist below",
@@ -135,7 +137,7 @@ class Hopfield(Model):
         "replicon informative": "replica symmetry breaks in retrieval",
         "replicon mixture": "replica symmetry breaks in mixtures",
         "continuous informative": "retrieval becomes unstable to noise",
-    }
+    })
     references = (
         "Amit, Gutfreund, Sompolinsky, Ann. Phys. 173, 30 (1987)",
         "Fachechi, Agliari, Barra, Neural Networks 112, 24 (2019)",
@@ -158,24 +160,24 @@ class Hopfield(Model):
                 raise ValueError(f"{name} = {value!r}: give a whole number from 1 on")
         if (self.examples is None) != (self.quality is None):
             lacking, given = ("quality", "examples") if self.quality is None else ("examples", "quality")
-            raise ValueError(f"{given} = {getattr(self, given)} without {lacking}: give both, or dataset_entropy for the "
-                             "limit of many examples")
+            raise ValueError(f"{given} = {getattr(self, given)} without {lacking}: give both, or dataset_entropy for "
+                             "the limit of many examples")
         if self.quality is not None:
             quality = number("quality", self.quality, low=0.0, high=1.0, open_low=True)
             object.__setattr__(self, "quality", quality)
             if self.dataset_entropy != 0:
-                raise ValueError(f"dataset_entropy = {self.dataset_entropy} beside examples = {self.examples}: it is the "
-                                 "limit of many examples; leave one out")
+                raise ValueError(f"dataset_entropy = {self.dataset_entropy} beside examples = {self.examples}: it is "
+                                 "the limit of many examples; leave one out")
         if not self.supervised and self.examples is None:
-            raise ValueError("supervised = False needs examples and quality: with many examples at fixed dataset entropy "
-                             "the noise of the unsupervised rule diverges")
+            raise ValueError("supervised = False needs examples and quality: with many examples at fixed dataset "
+                             "entropy the noise of the unsupervised rule diverges")
         if self.mixture > 1 and (self.examples is not None or self.dataset_entropy != 0):
             raise ValueError(f"mixture = {self.mixture}: mixtures are of patterns that are stored as they are; leave "
                              "examples, quality and dataset_entropy out")
 
     def __repr__(self) -> str:
-        said = ((part.name, getattr(self, part.name)) for part in fields(self))
-        given = (f"{name}={value}" for (name, value), part in zip(said, fields(self), strict=True) if value != part.default)
+        said = ((part, getattr(self, part.name)) for part in fields(self))
+        given = (f"{part.name}={value}" for part, value in said if value != part.default)
         return f"{type(self).__name__}({', '.join(given)})"
 
     @property
@@ -189,55 +191,22 @@ class Hopfield(Model):
 
     @property
     def observables(self):
-        """Of the informative state: overlap with the archetype, E tanh^2, energies per spin, entropy in nats, replicon."""
+        """Of the informative state: overlap with the archetype, E tanh^2, energies per spin, entropy, replicon."""
         kind = self._kind("retrieval", temperature, frozenset(), mu, s)
-        written = {mu: m, s: alpha * r, Delta: 1 + self._k * w}
+        written = {mu: m, s: alpha * r, Delta: 1 + self.rule.k * w}
         return {name: expr.xreplace(written) for name, expr in kind.observables.items()}
 
-    # --- the couplings -----------------------------------------------------------------------------------------------
-
     @cached_property
-    def _k(self) -> sp.Expr:
-        return sp.S.One if self.dreaming == sp.oo else self.dreaming / (1 + self.dreaming)
+    def rule(self) -> LearningRule:
+        """What the network stores, and how."""
+        return LearningRule(dreaming=self.dreaming, examples=self.examples, quality=self.quality,
+                            dataset_entropy=self.dataset_entropy, supervised=self.supervised, condensed=self.mixture)
 
-    @cached_property
-    def _epsilon(self) -> sp.Expr:
-        return sp.S.Zero if self.dreaming == sp.oo else 1 / (1 + self.dreaming)
-
-    @cached_property
-    def _signal(self) -> tuple[tuple[sp.Expr, sp.Expr, sp.Expr], ...]:
-        """Law of S where the archetype is +1: (weight, mean, variance) of its normal parts."""
-        n = int(self.mixture)
-        if n > 1:  # the sign of S is that of z: one half of the binomial law is enough
-            half = [(sp.binomial(n, j) / sp.Integer(2) ** (n - 1), n - 2 * j) for j in range((n + 1) // 2)]
-            middle = [(sp.binomial(n, n // 2) / sp.Integer(2) ** n, 0)] if n % 2 == 0 else []
-            return tuple((weight, sp.Integer(total), sp.S.Zero) for weight, total in half + middle)
-        if self.examples is not None:
-            count, good = int(self.examples), (1 + self.quality) / 2
-            unit = count * sp.sqrt(self._second_moment)
-            return tuple((sp.binomial(count, j) * good**j * (1 - good) ** (count - j), (2 * j - count) / unit, sp.S.Zero)
-                         for j in range(count + 1) if good != 1 or j == count)
-        rho = self.dataset_entropy
-        return ((sp.S.One, 1 / sp.sqrt(1 + rho), rho / (1 + rho)),)
-
-    @property
-    def _second_moment(self) -> sp.Expr:
-        """R = E etabar^2."""
-        return self.quality**2 + (1 - self.quality**2) / self.examples
-
-    @cached_property
-    def _modes(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
-        """(features per spin over alpha, gain)."""
-        if self.supervised or self.examples == 1 or self.quality == 1:
-            return ((sp.S.One, sp.S.One),)
-        gain = (1 - self.quality**2) / (self.examples * self._second_moment)
-        return ((sp.S.One, sp.S.One), (sp.Integer(self.examples) - 1, gain))
-
-    # --- the free entropy ----------------------------------------------------------------------------------------------
+    # --- the free entropy ---
 
     @property
     def free_entropy(self):
-        beta, n, k, t = 1 / temperature, self.mixture, self._k, self.dreaming
+        beta, n, k, t = 1 / temperature, self.mixture, self.rule.k, self.dreaming
         if t == sp.oo:
             raise ValueError("dreaming = oo: the free entropy has its limit in the saddle point; give a finite number")
         susceptibility = beta * (1 - q) if t == 0 else C
@@ -245,7 +214,7 @@ class Hopfield(Model):
         delta = 1 + k * conjugate
         noise = -sum(alpha * a * (sp.log(1 - (1 + t) * g * susceptibility)
                                   - (1 + t) * g * beta * q / (1 - (1 + t) * g * susceptibility)) / 2
-                     for a, g in self._modes)
+                     for a, g in self.rule.modes)
         site = -sp.log(delta) / 2 + beta * conjugate / (2 * delta) - k * beta * (n * m**2 + alpha * r) / (2 * delta)
         site -= beta * self._spin(m, alpha * r, temperature * delta)["free_energy"] / delta
         tied = (conjugate * (beta * q + susceptibility) + beta * alpha * r * susceptibility) / 2
@@ -253,29 +222,7 @@ class Hopfield(Model):
 
     def _constant(self, beta: sp.Expr) -> sp.Expr:
         """ln det(1 + t J_0)/2N, and the diagonal."""
-        return self._log_determinant / 2 - (0 if self.diagonal else beta * self._trace / 2)
-
-    @cached_property
-    def _delta_0(self) -> sp.Expr:
-        """Delta_0, the positive root of its equation; an unknown of its own if features have two gains."""
-        k, epsilon = self._k, self._epsilon
-        if k == 0:
-            return sp.S.One
-        if len(self._modes) > 1:
-            return Delta_0
-        b = k - epsilon - k * alpha
-        return 2 * k / (b + sp.sqrt(b**2 + 4 * epsilon * k))
-
-    @property
-    def _trace(self) -> sp.Expr:
-        return sum(alpha * a * g / (self._epsilon * self._delta_0 + self._k * g) for a, g in self._modes)
-
-    @property
-    def _log_determinant(self) -> sp.Expr:
-        d = self._delta_0
-        if self._k == 0:
-            return sp.S.Zero
-        return sp.log(d) + 1 / d - 1 + sum(alpha * a * sp.log(1 + self.dreaming * g / d) for a, g in self._modes)
+        return self.rule.log_determinant / 2 - (0 if self.diagonal else beta * self.rule.trace / 2)
 
     def _spin(self, strength: sp.Expr, variance: sp.Expr, tau: sp.Expr) -> dict[str, sp.Expr]:
         """Averages over S and z of a spin in the field strength S + sqrt(variance) z.
@@ -286,7 +233,7 @@ class Hopfield(Model):
         n = sp.Integer(self.mixture)
         total = dict.fromkeys(("free_energy", "entropy", "susceptibility", "quartic", "signal", "archetype",
                                "asymmetric"), sp.S.Zero)
-        for weight, mean, spread in self._signal:
+        for weight, mean, spread in self.rule.signal:
             spin = spin_in_field(strength * mean, variance + strength**2 * spread, tau)
             for name in ("free_energy", "entropy", "susceptibility", "quartic"):
                 total[name] += weight * spin[name]
@@ -313,7 +260,7 @@ class Hopfield(Model):
             equations.append(sp.Eq(y, sp.factor(solution).xreplace(back), evaluate=False))
         return tuple(equations)
 
-    # --- the kinds of states -------------------------------------------------------------------------------------------
+    # --- the kinds of states ---
 
     def state_kinds(self, zero: frozenset[str] = frozenset()) -> tuple[StateKind, ...]:
         T = sp.S.Zero if "temperature" in zero else temperature
@@ -324,18 +271,18 @@ class Hopfield(Model):
             kinds.append(self._kind("spin glass", T, zero, sp.S.Zero, s))
         name = "retrieval" if self.mixture == 1 else f"mixture of {self.mixture}"
         # a pattern is an eigenvector of the projector: tanh(h/tau) = h at every site, and nothing is left to be noise
-        silent = "alpha" in zero or (self._k == 1 and self._signal == ((1, 1, 0),))
+        silent = "alpha" in zero or (self.rule.k == 1 and self.rule.signal == ((1, 1, 0),))
         kinds.append(self._kind(name, T, zero, mu, sp.S.Zero if silent else s))
         return tuple(kinds)
 
     def _kind(self, name: str, T: sp.Expr, zero: frozenset[str], strength: sp.Expr, variance: sp.Expr) -> StateKind:
         a = sp.S.Zero if "alpha" in zero else alpha
-        n, k, epsilon = sp.Integer(self.mixture), self._k, self._epsilon
+        n, k, epsilon = sp.Integer(self.mixture), self.rule.k, self.rule.epsilon
         delta = sp.S.One if k == 0 or a == 0 else Delta
         tau = T * delta
         spin = self._spin(strength, variance, tau)
         chi, signal = spin["susceptibility"], spin["signal"]
-        modes = [(a * part, g, epsilon * delta + g * (k - chi)) for part, g in self._modes]
+        modes = [(a * part, g, epsilon * delta + g * (k - chi)) for part, g in self.rule.modes]
         aligned = n * strength * signal + variance * chi  # E h tanh(h/tau)
         square = 1 - tau * chi - 2 * k * aligned + k**2 * (n * strength**2 + variance)
         rest = epsilon * delta + k
@@ -347,7 +294,7 @@ class Hopfield(Model):
             maps[s] = square * sum(count * g**2 / gap**2 for count, g, gap in modes)
         if delta == Delta:
             maps[Delta] = 1 + k * delta * sum(count * g / gap for count, g, gap in modes)
-        d = self._delta_0.subs(alpha, a)
+        d = self.rule.delta_0.subs(alpha, a)
         if d == Delta_0:
             maps[Delta_0] = 1 + k * d * sum(count * g / (epsilon * d + k * g) for count, g, _ in modes)
         trace = sum(count * g / (epsilon * d + k * g) for count, g, _ in modes)
@@ -357,7 +304,8 @@ class Hopfield(Model):
         diagonal = sp.S.Zero if self.diagonal else trace / 2
         energy = -common / 2 - variance * chi / (2 * delta) - coupled / 2 + diagonal
         noise = self._noise_entropy(modes, delta, d, chi)
-        free_energy = common / 2 + (variance * chi / 2 + spin["free_energy"]) / delta - coupled / 2 + diagonal - T * noise
+        free_energy = common / 2 + (variance * chi / 2 + spin["free_energy"]) / delta - coupled / 2 + diagonal
+        free_energy -= T * noise
         # the response of a direction in which the state has no component: another pattern, the noise, a mixture's shape
         transverse = [] if strength != 0 else [chi / rest]
         if strength != 0 and n > 1:
@@ -372,7 +320,7 @@ class Hopfield(Model):
         named = {
             m: strength, q: square / delta**2 if k != 0 else overlap,
             r: variance / alpha if variance != 0 else square * sum(
-                part * g**2 / gap**2 for (part, g), (*_, gap) in zip(self._modes, modes, strict=True)),
+                part * g**2 / gap**2 for (part, g), (*_, gap) in zip(self.rule.modes, modes, strict=True)),
             C: susceptibility, w: delta * coupled,
         }
         observables = {
@@ -389,19 +337,20 @@ class Hopfield(Model):
 
     def _noise_entropy(self, modes: Any, delta: sp.Expr, d: sp.Expr, chi: sp.Expr) -> sp.Expr:
         """-[sum_k alpha_k (ln(1 - y_k) + y_k/(1 - y_k)) + ln Delta - ln det(1 + t J_0)/N]/2."""
-        k, epsilon = self._k, self._epsilon
+        k, epsilon = self.rule.k, self.rule.epsilon
         if k == 0:
             return -sum((count * PoleEntropy(g * chi) for count, g, _ in modes), sp.S.Zero) / 2
         shift = sp.log(delta) - sp.log(d) - 1 / d + 1
         if k == 1:
             return -(shift + sum(count * (g * (chi - k) / gap + sp.log(gap * d / (delta * (epsilon * d + k * g))))
                                  for count, g, gap in modes)) / 2
-        return -(shift + sum(count * (PoleEntropy(g * (chi - k) / (epsilon * delta)) - sp.log(1 + self.dreaming * g / d))
-                             for count, g, _ in modes)) / 2
+        return -(shift + sum(
+            count * (PoleEntropy(g * (chi - k) / (epsilon * delta)) - sp.log(1 + self.dreaming * g / d))
+            for count, g, _ in modes)) / 2
 
     def _where(self, name: str, strength: sp.Expr, maps: Any) -> dict[str, Any]:
         """Where a kind of state is easily found, what it is there, and the way from there."""
-        k = self._k
+        k = self.rule.k
         start = {Delta_0: sp.S.One}
         if name == "paramagnet":
             anchor, path = {"alpha": _FEW, "temperature": _HOT}, ("alpha", "temperature")
@@ -412,20 +361,21 @@ class Hopfield(Model):
             square = 1 - 4 * k / sp.pi + 2 * k**2 / sp.pi
             gap = sp.sqrt(alpha * square * sp.pi / 2)
             delta = 1 + k * alpha / gap
-            start |= {Delta: delta, s: 2 / (sp.pi * (self._epsilon * delta + k - gap) ** 2)}
+            start |= {Delta: delta, s: 2 / (sp.pi * (self.rule.epsilon * delta + k - gap) ** 2)}
         else:
             anchor, path = {"alpha": _FEW, "temperature": 0.0}, ("temperature", "alpha")
-            field = sum(weight * sp.Abs(mean) for weight, mean, _ in self._signal) / self.mixture
+            field = sum(weight * sp.Abs(mean) for weight, mean, _ in self.rule.signal) / self.mixture
             square = 1 - k * (2 - k) * self.mixture * field**2
-            # spins at which all examples cancel follow the noise alone: sqrt(s) (1 - C) = sqrt(alpha) with C = loose/sqrt(s)
-            loose = sum((weight for weight, mean, spread in self._signal if mean == 0 == spread), sp.S.Zero)
+            # spins at which all examples cancel follow the noise alone, sqrt(s) (1 - C) = sqrt(alpha), C ~ 1/sqrt(s)
+            loose = sum((weight for weight, mean, spread in self.rule.signal if mean == 0 == spread), sp.S.Zero)
             noise = sp.sqrt(alpha * square) + loose * sp.sqrt(2 / sp.pi)
             start |= {mu: field, s: noise**2, Delta: 1 + k * alpha}
-        return {"anchor": anchor, "path": path, "scanned": s if strength != 0 else None, "start": {x: start[x] for x in maps}}
+        return {"anchor": anchor, "path": path, "scanned": s if strength != 0 else None,
+                "start": {x: start[x] for x in maps}}
 
 
 class GaussianBernoulliRBM(Hopfield):
-    r"""The restricted Boltzmann machine with +-1 visible and Gaussian hidden units whose marginal is the Hopfield model.
+    r"""The Boltzmann machine of +-1 visible and Gaussian hidden units whose marginal is the Hopfield model.
 
     p(s, z) = exp(-z.z/2 + sqrt(beta) s.W z)/Z with W = xi/sqrt(N): integrating the P hidden units z gives exp(beta
     sum_{ij} J_ij s_i s_j/2), diagonal included, so ln Z exceeds that of ``Hopfield`` by alpha beta/2 per spin and its

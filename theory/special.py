@@ -90,7 +90,8 @@ class SechSquared(sp.Function):
         return -2 * Tanh(self.args[0]) * self
 
     def _latex(self, printer, exp=None):
-        return rf"\cosh^{{{printer._print(-2 * (sp.sympify(exp) if exp else 1))}}}\left({printer._print(self.args[0])}\right)"
+        power = printer._print(-2 * (sp.sympify(exp) if exp else 1))
+        return rf"\cosh^{{{power}}}\left({printer._print(self.args[0])}\right)"
 
 
 class BinaryEntropy(sp.Function):

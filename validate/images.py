@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .patterns import dreamed, hebb
-from .settings import _whole, real_number
+from .settings import real_number, whole
 from .spins import Chain, corrupted
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def glyphs(characters: str = CHARACTERS, *, side: int = 32) -> NDArray[np.int8]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    _whole("side", side, 8, "32 is a good one")
+    whole("side", side, 8, "32 is a good one")
     if not characters:
         raise ValueError("characters = '' is empty: give at least one")
     pictures = []
@@ -85,7 +85,7 @@ def handwritten_digits(count: int = 20) -> NDArray[np.int8]:
     ImportError
         If scikit-learn is not installed.
     """
-    _whole("count", count, 1, "")
+    whole("count", count, 1, "")
     try:
         load_digits = importlib.import_module("sklearn.datasets").load_digits
     except ImportError:
@@ -134,7 +134,7 @@ def retrieval_frames(
         raise ValueError(f"pictures of shape {pictures.shape}: give +-1 as an array (pictures, rows, columns)")
     if not -len(pictures) <= which < len(pictures):
         raise ValueError(f"which = {which}: there are {len(pictures)} pictures, give a number below")
-    _whole("frames", frames, 2, "the start and the end")
+    whole("frames", frames, 2, "the start and the end")
     if dreaming != math.inf:
         real_number("dreaming", dreaming, 0.0, math.inf, "math.inf is the projector on the pictures")
     rng = np.random.default_rng(rng)

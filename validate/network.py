@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from ..equations.fixed_points import fixed_points
 from ..equations.result import FixedPoint
 from ..theory.model import Model
-from .crosscheck import _attrs, _bar, _judged, _summary
+from .comparison import Bar, attributes, judged, summarised
 from .patterns import Couplings, dreamed, noisy_hebb, sample_examples, sample_patterns, supervised, unsupervised
-from .settings import _whole, checked_sizes, real_number
+from .settings import checked_sizes, real_number, whole
 from .spins import Chain, anneal, random_spins, schedule
 from .teacher import generators
 
@@ -144,8 +144,8 @@ def crosscheck_network(
     TypeError, ValueError
         If an argument is of the wrong kind or out of range, or theory has no such state.
     """
-    _whole("instances", instances, 2, "a standard error needs two")
-    _whole("sweeps", sweeps, 4 * _BATCHES, "halves of the run are compared")
+    whole("instances", instances, 2, "a standard error needs two")
+    whole("sweeps", sweeps, 4 * _BATCHES, "halves of the run are compared")
     if not (state is None or state in STATES or (isinstance(state, str) and state.startswith("mixture"))):
         raise ValueError(f"state = {state!r} is not known: give one of {', '.join(map(repr, STATES))}")
     all_sizes = checked_sizes(size, sizes)
@@ -154,7 +154,7 @@ def crosscheck_network(
     random = np.random.default_rng(rng)
     rows: list[dict[str, Any]] = []
     notes: dict[str, None] = {}
-    with _bar(progress, len(all_sizes) * instances) as tick:
+    with Bar(progress, len(all_sizes) * instances) as tick:
         for n in all_sizes:
             ratio = _count(concrete, alpha, n) / n
             target, bound = _target(concrete, state, {"alpha": ratio, "temperature": temperature})
@@ -168,13 +168,13 @@ def crosscheck_network(
                     found.append(_means(series, kind))
                 tick()
             rows += _rows(target, kind, n, found, instances)
-    rows = _judged(rows)
+    rows = judged(rows)
     table = pd.DataFrame(rows)
     table.attrs.update(
-        _attrs(concrete, rng, random, kind, {"temperature": temperature} | values, alpha), state=kind,
+        attributes(concrete, rng, random, kind, {"temperature": temperature} | values, alpha), state=kind,
         sizes=list(all_sizes), instances=instances, sweeps=sweeps, notes=list(notes),
         trend=_trend(rows, kind),
-        summary="; ".join([_summary(rows), *notes]),
+        summary="; ".join([summarised(rows), *notes]),
     )
     return table
 

@@ -16,7 +16,7 @@ import pandas as pd
 from ..theory.model import Model
 from .network import _controls, _count, _simulate, _target, sample_network
 from .patterns import dreamed, hebb, sample_patterns
-from .settings import _whole, checked_sizes, real_number
+from .settings import checked_sizes, real_number, whole
 from .spins import corrupted, relax
 from .teacher import generators
 
@@ -63,7 +63,7 @@ def retrieval_map(
         instances.
     """
     (size,) = checked_sizes(size, None)
-    _whole("instances", instances, 2, "a standard error needs two")
+    whole("instances", instances, 2, "a standard error needs two")
     wanted = [real_number("starts", start, 0.0, 1.0 + 1e-12, "it is an overlap") for start in starts]
     rows = []
     for alpha, stream in _streams(alphas, rng):
@@ -103,7 +103,7 @@ def retrieval_scaling(
         Columns size, alpha (as sampled), retrieved, standard_error (of the fraction, by Laplace's rule of succession,
         so that 0 of n is not sure), overlap, instances.
     """
-    _whole("instances", instances, 2, "a standard error needs two")
+    whole("instances", instances, 2, "a standard error needs two")
     rows = []
     alphas = list(alphas)
     for size, source in zip(checked_sizes(None, sizes), generators(rng, len(sizes)), strict=True):
@@ -143,8 +143,8 @@ def overlap_samples(
         As `crosscheck_network`; also at temperature 0, where nothing moves.
     """
     (size,) = checked_sizes(size, None)
-    _whole("instances", instances, 1, "")
-    _whole("sweeps", sweeps, 1, "")
+    whole("instances", instances, 1, "")
+    whole("sweeps", sweeps, 1, "")
     alpha, temperature, values = _controls(model, controls)
     if temperature == 0:
         raise ValueError("temperature = 0: a network stays in its minimum there; give a positive one")

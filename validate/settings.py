@@ -10,7 +10,7 @@ from typing import Any
 from ..theory.glm import GLM
 from .amp import STARTS
 
-__all__ = ["check_settings", "checked_sizes", "real_number", "split_controls"]
+__all__ = ["check_settings", "checked_sizes", "real_number", "split_controls", "whole"]
 
 
 def check_settings(
@@ -25,8 +25,8 @@ def check_settings(
     """
     if not isinstance(model, GLM):
         raise TypeError(f"model = {model!r} is a {type(model).__name__}: give a GLM(prior, channel)")
-    _whole("instances", instances, 2, "a standard error needs two")
-    _whole(name, max_iterations, 1, "")
+    whole("instances", instances, 2, "a standard error needs two")
+    whole(name, max_iterations, 1, "")
     if start not in STARTS:
         raise ValueError(f"start = {start!r} is not known: give one of {', '.join(map(repr, STARTS))}")
     real_number("damping", damping, 0.0, 1.0, "0 is the algorithm that state evolution describes")
@@ -35,16 +35,17 @@ def check_settings(
 def checked_sizes(size: Any, sizes: Any) -> tuple[int, ...]:
     """One size or several, as whole numbers from 10 on."""
     if sizes is None:
-        return (_whole("size", size, 10, "2000 is a good one"),)
+        return (whole("size", size, 10, "2000 is a good one"),)
     if isinstance(sizes, (str, numbers.Number)) or not isinstance(sizes, Iterable):
         raise TypeError(f"sizes = {sizes!r} is not a sequence: give several sizes, or one as size=...")
-    checked = tuple(_whole(f"sizes[{k}]", one, 10, "2000 is a good one") for k, one in enumerate(sizes))
+    checked = tuple(whole(f"sizes[{k}]", one, 10, "2000 is a good one") for k, one in enumerate(sizes))
     if not checked:
         raise ValueError("sizes is empty: give at least one")
     return checked
 
 
-def _whole(name: str, value: Any, low: int, cure: str) -> int:
+def whole(name: str, value: Any, low: int, cure: str) -> int:
+    """A whole number from `low` on."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
         raise TypeError(f"{name} = {value!r} is not a whole number: give one of at least {low}")
     if value < low:
