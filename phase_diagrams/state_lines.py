@@ -110,7 +110,8 @@ def plane_lines(plane: Plane, run: Sweeps,
     slices : list of float
         Values of the second control at which was looked.
     """
-    tasks: list[dict[str, Any]] = [{"plane": plane, "at": plane.second.name, "value": value} for value in _slices(plane.second, _SLICES)]
+    tasks: list[dict[str, Any]] = [{"plane": plane, "at": plane.second.name, "value": value}
+                                   for value in _slices(plane.second, _SLICES)]
     if plane.second.name in {control.name for control in plane.model.own_controls}:
         values = _slices(plane.first, _FIRSTS) if firsts is None else list(firsts)
         tasks += [{"plane": plane, "at": plane.first.name, "value": value} for value in values]
