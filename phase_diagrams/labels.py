@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy as sp
 
 from ..theory.model import Model
@@ -195,9 +196,9 @@ def legend_below(ax: Axes, handles: Sequence[Any], others: Sequence[Any] = ()) -
     room = 1.25 * ax.get_window_extent().width / ax.figure.dpi * 72
     for rows in itertools.count(1):
         blank = [Line2D([], [], linestyle="none", label=" ") for _ in range(-len(handles) % rows)]
-        last = [Line2D([], [], linestyle="none", label=" ") for _ in range(-len(others) % rows)]
-        filled = [*handles, *blank, *others, *last] if others else [*handles, *blank]  # else columns are filled evenly
-        columns = [filled[k : k + rows] for k in range(0, len(filled), rows)]
+        filled = [*handles, *blank, *others] if others else list(handles)
+        count = -(-len(filled) // rows)
+        columns = [[filled[k] for k in part] for part in np.array_split(range(len(filled)), count)]  # as a legend does
         width = sum(
             _HANDLE + _CHARACTER * _SIZE * max(len(h.get_label()) for h in column) for column in columns
         )

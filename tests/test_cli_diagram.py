@@ -165,9 +165,9 @@ def test_defaults_are_those_of_the_catalogue(capsys, fake, name):
     entry = sp.catalogue()[name]
     ((model, asked),) = calls
     assert model is entry.model
-    assert (asked.pop("x"), asked.pop("y")) == (entry.x, entry.y)
+    assert (asked.pop("x"), asked.pop("y")) == (entry.axis("x", {}), entry.axis("y", {}))
     assert (asked.pop("store"), asked.pop("executor"), asked.pop("progress")) == (None, None, False)
-    assert asked == {key: value for key, value in entry.defaults.items() if key != entry.x[0]}
+    assert asked == {key: value for key, value in entry.defaults.items() if key not in (entry.x[0], entry.y[0])}
 
 
 def test_axes_and_controls_that_are_said(capsys, fake, tmp_path):

@@ -253,7 +253,7 @@ def test_summary_says_where_boundaries_run_and_where_they_meet():
     said = cusp().summary()
     assert "1e-04 < input_noise < 0.03" in said or "0.0001 < input_noise < 0.03" in said
     assert "Curve 0, informative spinodal: from input_noise = 0.0001" in said
-    assert "to input_noise = 0.0172, alpha = 0.35 (cusp); error of alpha at most 1.0e-13." in said
+    assert "to input_noise = 0.0172, alpha = 0.35 (cusp); error at most 1.0e-13." in said
     assert "Cusp at input_noise = 0.0172 ± 2e-12, alpha = 0.35 (exact), where curves 0, 1, 2 meet." in said
     assert "easy (0.0001 < input_noise < 0.03)" in said
     assert "Not good" not in said
