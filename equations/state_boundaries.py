@@ -49,6 +49,10 @@ class StateBoundary(DifferencedSystem):
         """Values of all controls at rows of unknowns."""
         return {**self.others, **{name: np.exp(y[:, k - 2]) for k, name in enumerate(self.controls)}}
 
+    def controls_at(self, y: np.ndarray) -> dict[str, float]:
+        """Values of all controls at one point."""
+        return {name: float(np.ravel(v)[0]) for name, v in self.values(y[None]).items() if name != "_"}
+
     def states(self, y: np.ndarray) -> States:
         """The (first) states at rows of unknowns."""
         return self.formulas.at(y[:, : len(self.formulas.unknowns)], self.values(y))

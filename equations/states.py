@@ -37,7 +37,7 @@ _FARTHEST = 1e4  # value up to which a control is moved
 _SCANNED = (-1.0, 16.0)  # from the guess, of the logarithm of an unknown that is scanned, with so many points at a time
 _ROWS = (1200, 200, 200, 200)
 _ITERATIONS = 60
-_VANISHED = -20.0  # log of an unknown below which the state has become one of another kind
+_VANISHED = 20.0  # by which the logarithm of an unknown falls where the state becomes one of another kind
 _SEARCHED = 1e-5  # of the upper end of a window: below that no state is looked for, curves only go on
 _CLOSED = 400  # points of a curve that needs no solving
 _EPS = np.finfo(float).eps
@@ -159,7 +159,8 @@ class DifferencedSystem:
         shifts = np.concatenate([np.zeros((1, size)), np.diag(h), -np.diag(h)])
         values, noise = self.residual((y[None] + shifts[:, None]).reshape(-1, size))
         values = values.reshape(len(shifts), rows, -1)
-        jacobian = (values[1 : size + 1] - values[size + 1 :]) / (2 * h[:, None, None])
+        with np.errstate(invalid="ignore"):  # beside a pole, where residuals are infinite
+            jacobian = (values[1 : size + 1] - values[size + 1 :]) / (2 * h[:, None, None])
         return Evaluation(values[0], jacobian.transpose(1, 2, 0), noise[:rows])
 
 
@@ -212,7 +213,7 @@ def _moved(curve: StateCurve, x: np.ndarray, start: float, target: float) -> np.
         return x
     window = (min(a, b), max(a, b))
     try:
-        found = follow(curve, np.append(x, a), window, _bounds(curve), largest=_LARGEST, first=0.2)
+        found = follow(curve, np.append(x, a), window, _bounds(curve, x), largest=_LARGEST, first=0.2)
     except ValueError:
         return None
     first = int(np.argmin(np.abs(found.points - np.append(x, a)).max(axis=1)))
@@ -299,14 +300,16 @@ def _curve(model: Model, name: str, along: str, controls: tuple[tuple[str, float
     return _followed(curve, np.append(x, np.log(at[along])), low, high)
 
 
-def _bounds(curve: StateCurve) -> list[Bound]:
-    return [Bound("pole", curve.inside), Bound("vanished", lambda y: float(y[:-1].min(initial=0.0)) - _VANISHED)]
+def _bounds(curve: StateCurve, x: np.ndarray) -> list[Bound]:
+    """Where states of the kind cease to exist, on a curve that starts at x."""
+    lowest = float(x.min(initial=0.0)) - _VANISHED
+    return [Bound("pole", curve.inside), Bound("vanished", lambda y: float(y[:-1].min(initial=0.0)) - lowest)]
 
 
 def _followed(curve: StateCurve, start: np.ndarray, low: float, high: float) -> tuple[StateCurve, np.ndarray] | None:
     window = (min(np.log(low), start[-1]), max(np.log(high), start[-1]))
     try:
-        found = follow(curve, start, window, _bounds(curve), largest=_LARGEST, first=0.2)
+        found = follow(curve, start, window, _bounds(curve, start[:-1]), largest=_LARGEST, first=0.2)
     except ValueError:
         return None
     return curve, found.points

@@ -101,7 +101,7 @@ def _above(axis: Axis, values: Any) -> np.ndarray:
 def _measured(line: StateLine, y: np.ndarray) -> dict[str, float]:
     """Measures of the states at one vertex; of two that cross, the uninformative one first."""
     n = len(line.system.formulas.unknowns)
-    controls = {name: float(np.ravel(v)[0]) for name, v in line.system.values(y[None]).items() if name != "_"}
+    controls = line.system.controls_at(y)
     own = _measures(line.system.formulas, y[:n], controls)
     free_energy = own.pop("free_energy")
     temperature = controls.get("temperature", 0.0)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..equations.continuation import Bound, at_parameter, corrected, follow, located, polished, refined, tangents
-from ..equations.state_boundaries import KindLevel, StateBoundary
+from ..equations.state_boundaries import KindCrossing, KindLevel, StateBoundary
 from ..equations.states import States, exact_zeros, kinds_of
 from ..equations.surface import Axis
 from ..theory.model import Model
@@ -94,7 +94,8 @@ class StateLine:
 
 
 def plane_lines(plane: Plane, run: Sweeps,
-                firsts: Sequence[float] | None = None) -> tuple[list[StateLine], list[float]]:
+                firsts: Sequence[float] | None = None,
+                seconds: Sequence[float] = _SLICES) -> tuple[list[StateLine], list[float]]:
     """Every boundary of the plane that a slice shows, followed both ways through the window.
 
     Parameters
@@ -103,6 +104,8 @@ def plane_lines(plane: Plane, run: Sweeps,
     run : Sweeps
     firsts : sequence of float, optional
         Values of the first control at which to look along the second one too; by default a few of the window.
+    seconds : sequence of float
+        Places in the second control's window, from 0 to 1, at which to look along the first.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def plane_lines(plane: Plane, run: Sweeps,
         Values of the second control at which was looked.
     """
     tasks: list[dict[str, Any]] = [{"plane": plane, "at": plane.second.name, "value": value}
-                                   for value in _slices(plane.second, _SLICES)]
+                                   for value in _slices(plane.second, seconds)]
     if plane.second.name in {control.name for control in plane.model.own_controls}:
         values = _slices(plane.first, _FIRSTS) if firsts is None else list(firsts)
         tasks += [{"plane": plane, "at": plane.first.name, "value": value} for value in values]
@@ -224,18 +227,31 @@ def at_zero(plane: Plane, line: StateLine, end: int) -> np.ndarray | None:
     -------
     Unknowns without the second control, or None if there is no such point.
     """
-    zero = exact_zeros(plane.model, plane.others) | {plane.second.name}
+    model, others = with_control(plane.model, plane.others, plane.second.name, 0)
+    zero = exact_zeros(model, others)
+    nonzero = {name: value for name, value in others.items() if name not in zero}
     try:
-        system = system_for(line.seed, plane.model, zero, (plane.first.name, "_"), plane.others)
+        system = system_for(line.seed, model, zero, (plane.first.name, "_"), nonzero)
     except KeyError:  # a kind that does not exist there
         return None
-    y = line.points[end]
-    if system.places + 2 != len(y):
+    if line.seed.kind == "replicon" and system.formulas.kind.instability is None:
         return None
-    across = np.zeros((1, len(y)))
+    # there may be fewer unknowns at zero
+    known = dict(zip(_names(line.system), line.points[end][:-2], strict=True))
+    try:
+        guess = np.array([*(known[name] for name in _names(system)), line.points[end][-2], 0.0])
+    except KeyError:
+        return None
+    across = np.zeros((1, len(guess)))
     across[0, -1] = 1.0
-    new, _, _, good = corrected(system, y[None], across, 1e-12)
-    return new[0] if good[0] and abs(new[0, -2] - y[-2]) < 1e-3 else None
+    new, _, _, good = corrected(system, guess[None], across, 1e-12)
+    return new[0] if good[0] and abs(new[0, -2] - guess[-2]) < 1e-3 else None
+
+
+def _names(system: StateBoundary) -> list[tuple[str, str]]:
+    """The unknowns of a system that are order parameters, each with the kind of state it belongs to."""
+    kinds = [system.formulas, *([system.other] if isinstance(system, KindCrossing) else [])]
+    return [(formulas.kind.name, x.name) for formulas in kinds for x in formulas.unknowns]
 
 
 def onset_at_zero(plane: Plane) -> float | None:

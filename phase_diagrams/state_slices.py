@@ -119,9 +119,9 @@ def _on(name: str, curve: StateCurve, points: np.ndarray, states: States) -> Ite
         levels[-1] = states.instability
     for column, values in levels.items():
         rest = np.delete(eigenvalues, column, axis=1) if column >= 0 else eigenvalues
-        stable = (rest < 1).all(axis=1)
-        passed = np.diff(np.sign(values - 1.0)) != 0
-        for k in np.flatnonzero(passed & (stable[:-1] | stable[1:])):
+        stable: Any = (rest < 1).all(axis=1)
+        turned: Any = np.diff(np.sign(values - 1.0))
+        for k in np.flatnonzero((turned != 0) & (stable[:-1] | stable[1:])):
             t = float(np.clip((1 - values[k]) / (values[k + 1] - values[k]), 0, 1))
             y = points[k] + t * (points[k + 1] - points[k])
             yield StateSeed("replicon" if column < 0 else "continuous", kind.branch, name, "",

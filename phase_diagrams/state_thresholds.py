@@ -30,6 +30,7 @@ STATE_COLUMNS = ("kind", "branch", "value", "error", "status", "m_below", "m_abo
 _RELATIVE = 1e-10
 _FLOOR = 1e-6  # of the window: where it starts if 0 is its lower end
 _DECADE = 10.0
+_SLICES = (0.02, 0.35)  # of the window: beside the slice at the value asked for, in which a narrow range may be missed
 
 
 def state_thresholds(model: Model, along: str, low: float, high: float, progress: bool | Callable[..., Any],
@@ -71,7 +72,7 @@ def _across(model: Model, first: str, axis: Axis, controls: dict[str, Any],
                if control.name in controls and control.name not in names}
     others = {name: float(value) for name, value in controls.items() if name in names and name != first}
     plane = Plane(model.at(symbols), Axis(first, target / _DECADE, target * _DECADE, log=True), axis, others)
-    lines, _ = plane_lines(plane, Sweeps(progress=progress), [target])
+    lines, _ = plane_lines(plane, Sweeps(progress=progress), [target], _SLICES)
     for line in lines:
         for y in line.passing(-2, float(np.log(target))):
             value = float(np.exp(y[-1]))
@@ -85,8 +86,7 @@ def _across(model: Model, first: str, axis: Axis, controls: dict[str, Any],
 def _row(seed: StateSeed, system: StateBoundary, y: np.ndarray, value: float, error: float, model: Model,
          own: dict[str, float], side: int) -> dict[str, Any]:
     """One threshold; `side` is where its informative state is, -1 below and 1 above the value."""
-    zero = exact_zeros(model, own)
-    nonzero = {name: v for name, v in own.items() if name not in zero}
+    nonzero, zero = system.controls_at(y), exact_zeros(model, own)
     n = len(system.formulas.unknowns)
     here = _measures(system.formulas, y[:n], nonzero)
     there = here
