@@ -44,7 +44,7 @@ demo: $(VENV)/.run
 	$(BIN)/python -m spinodal demo --output out/
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 bench: $(VENV)/.test
 	$(BIN)/python -m pytest -q -o python_files='bench_*.py' -o python_functions='bench_* test_*' --benchmark-only benchmarks

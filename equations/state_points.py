@@ -15,6 +15,7 @@ from .states import KindFormulas, exact_zeros, states_at
 
 __all__ = ["checked_state_model", "dominance", "fixed_point", "state_points"]
 
+_JUDGED = ("overlap", "self_overlap", "free_energy")  # what the error of a fixed point covers
 _NEAR_FOLD = 1e-3  # det(1 - Jacobian) below which an error is blamed on a spinodal
 
 
@@ -53,20 +54,20 @@ def fixed_point(formulas: KindFormulas, x: np.ndarray, controls: Mapping[str, fl
                 labels: Mapping[str, float], tolerance: float) -> FixedPoint:
     """The fixed point that a state is: values, and how far its residual lets them be wrong."""
     state = formulas.at(x[None], controls)
-    observables, order_parameters, errors = formulas.measured(x, controls)
     size = len(x)
     away = np.zeros(size)
     if size:
         left = np.maximum(np.abs(state.residual[0]), state.residual_error[0])
         away = np.abs(np.linalg.solve(np.eye(size) - state.jacobian[0], np.diag(left))).sum(1)
-    spread = 0.0
-    for k in range(size):  # what each unknown's uncertainty does to overlaps and energies
-        step = np.zeros(size)
-        step[k] = max(away[k], 1e-7)
-        up, down = (formulas.measured(x + sign * step, controls) for sign in (1, -1))
-        for name in ("overlap", "self_overlap", "free_energy"):
-            spread += abs(up[0][name] - down[0][name]) / 2 * away[k] / step[k]
-    error = spread + max(errors.get(name, 0.0) for name in ("overlap", "self_overlap", "free_energy"))
+    # what each unknown's uncertainty does to overlaps and energies
+    steps = np.diag(np.maximum(away, 1e-7))
+    found = formulas.measured(x + np.concatenate([np.zeros((1, size)), steps, -steps]), controls)
+    observables = {name: float(values[0]) for name, values in found.observables.items()}
+    order_parameters = {name: float(values[0]) for name, values in found.order_parameters.items()}
+    error = max(float(found.errors.get(name, [0.0])[0]) for name in _JUDGED)
+    for name in _JUDGED:
+        up, down = found.observables[name][1 : size + 1], found.observables[name][size + 1 :]
+        error += float((np.abs(up - down) / 2 * away / np.diag(steps)).sum())
     eigenvalues = tuple(float(v) for v in np.sort(state.eigenvalues()[0])[::-1])
     temperature = own.get("temperature", 1.0)
     energy = observables["free_energy"]

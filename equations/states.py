@@ -83,6 +83,15 @@ class States:
         return np.concatenate([own, self.transverse], axis=1)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What is measured at states, arrays over rows by name, and the absolute errors of its averages."""
+
+    observables: dict[str, np.ndarray]
+    order_parameters: dict[str, np.ndarray]
+    errors: dict[str, np.ndarray]
+
+
 class KindFormulas:
     """The compiled equations of a kind of state."""
 
@@ -126,17 +135,20 @@ class KindFormulas:
         named = {f"_{x.name}": expr for x, expr in self.kind.order_parameters.items()}
         return [*finite, *named], compile_expressions([*finite.values(), *named.values()]), infinite
 
-    def measured(self, x: np.ndarray, controls: Mapping[str, float]) -> tuple[dict, dict, dict]:
-        """Observables, order parameters and the errors of both, by name, at one state."""
+    def measured(self, x: np.ndarray, controls: Mapping[str, Any]) -> Measured:
+        """Measure at logarithms of the unknowns, shape (rows, n), and controls, numbers or arrays over rows."""
+        rows = len(x)
         names, (compiled, numbers), infinite = self._measured
-        values: dict[sp.Symbol, Any] = {name: np.exp(x[k : k + 1]) for k, name in enumerate(self.unknowns)}
-        values |= {sp.Symbol(name, real=True): np.array([v]) for name, v in controls.items()} | numbers
+        values: dict[sp.Symbol, Any] = {name: np.exp(x[:, k]) for k, name in enumerate(self.unknowns)}
+        values |= {sp.Symbol(name, real=True): np.broadcast_to(np.asarray(v, float), (rows,))
+                   for name, v in controls.items()}
         with np.errstate(all="ignore"):
-            found = compiled(values, tolerance=_TOLERANCE, scales=[1e-30] * len(names))
-        every = {name: float(v[0]) for name, v in zip(names, found.values, strict=True)}
-        errors = {name: float(e[0]) for name, e in zip(names, found.errors, strict=True)}
-        observables = {name: every.get(name, infinite.get(name)) for name in self.kind.observables}
-        return observables, {name[1:]: v for name, v in every.items() if name.startswith("_")}, errors
+            found = compiled(values | numbers, tolerance=_TOLERANCE, scales=[1.0] * len(names))
+        every = {name: np.broadcast_to(v, (rows,)) for name, v in zip(names, found.values, strict=True)}
+        errors = {name: np.broadcast_to(e, (rows,)) for name, e in zip(names, found.errors, strict=True)}
+        observables = {name: every[name] if name in every else np.full(rows, infinite[name])
+                       for name in self.kind.observables}
+        return Measured(observables, {name[1:]: v for name, v in every.items() if name.startswith("_")}, errors)
 
 
 class DifferencedSystem:

@@ -1,4 +1,4 @@
-"""The main job in one go: thresholds of named systems as one table in every format, figures, and a phase diagram.
+"""The main job in one go: thresholds of named systems as one table in every format, figures, and phase diagrams.
 
 Whatever is finished is on disk: the tables are written anew after every system, so that an interruption loses
 nothing that was computed.
@@ -22,7 +22,7 @@ from .thresholds import thresholds
 __all__ = ["demo"]
 
 _BRANCHES = ("binary-perceptron", "compressed-sensing", "phase-retrieval")
-_DIAGRAMS = ("binary-perceptron",)
+_DIAGRAMS = ("binary-perceptron", "hopfield")
 _LANDSCAPES = {"binary-perceptron": (1.1, 1.245, 1.35, 1.4927, 1.6)}
 _WRITERS = {"csv": to_csv, "json": to_json, "md": to_markdown, "tex": to_latex}
 
@@ -130,10 +130,11 @@ def _diagrams(entries: Iterable[Entry], folder: Path) -> Iterator[tuple[Path, st
     from .two_controls import phase_diagram
 
     for entry in entries:
-        if entry.x is None or entry.y is None:
+        x, y = entry.axis("x", {}), entry.axis("y", {})
+        if x is None or y is None:
             raise ValueError(f"{entry.name} does not say over which controls to draw a diagram")
-        across, up = entry.x[0], entry.y[0]
-        diagram = phase_diagram(entry.model, x=entry.x, y=entry.y, **entry.settings({}, (across, up)))
+        across, up = x[0], y[0]
+        diagram = phase_diagram(entry.model, x=x, y=y, **entry.settings({}, (across, up)))
         points = ", ".join(
             f"{kind} at {across} = {u:.10g}, {up} = {v:.10g}"
             for kind, u, v in diagram.special_points[["type", across, up]].itertuples(index=False)

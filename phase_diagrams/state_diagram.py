@@ -17,7 +17,7 @@ from ..equations.continuation import located
 from ..equations.result import Status
 from ..equations.state_boundaries import KindCrossing
 from ..equations.state_points import checked_state_model, fixed_point
-from ..equations.states import exact_zeros, states_at
+from ..equations.states import KindFormulas, exact_zeros, states_at
 from ..equations.surface import Axis
 from ..theory.model import Model
 from ..theory.parameters import number
@@ -98,35 +98,36 @@ def _above(axis: Axis, values: Any) -> np.ndarray:
     return np.maximum(np.asarray(values, float), axis.low) if axis.log else np.asarray(values, float)
 
 
-def _measured(line: StateLine, y: np.ndarray) -> dict[str, float]:
-    """Measures of the states at one vertex; of two that cross, the uninformative one first."""
+def _measured(line: StateLine, y: np.ndarray) -> pd.DataFrame:
+    """Measures of the states at rows of vertices; of two that cross, the uninformative one first."""
     n = len(line.system.formulas.unknowns)
-    controls = line.system.controls_at(y)
-    own = _measures(line.system.formulas, y[:n], controls)
-    free_energy = own.pop("free_energy")
-    temperature = controls.get("temperature", 0.0)
-    said = {"free_entropy": -free_energy / temperature if temperature else float("inf")}
+    controls = {name: value for name, value in line.system.values(y).items() if name != "_"}
+    own = _measures(line.system.formulas, y[:, :n], controls)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy = -own.pop("free_energy") / controls.get("temperature", 0.0)
     if isinstance(line.system, KindCrossing):
-        other = _measures(line.system.other, y[n:-2], controls)
-        other.pop("free_energy")
-        return said | other | {f"other_{name}": value for name, value in own.items()}
-    return said | own | {f"other_{name}": float("nan") for name in own}
+        first, second = _measures(line.system.other, y[:, n:-2], controls), own
+        first.pop("free_energy")
+    else:
+        first, second = own, dict.fromkeys(own, np.nan)
+    return pd.DataFrame({"free_entropy": entropy, **first, **{f"other_{name}": v for name, v in second.items()}})
 
 
-def _measures(formulas: Any, x: np.ndarray, controls: dict[str, float]) -> dict[str, float]:
-    observables, _, _ = formulas.measured(x, controls)
+def _measures(formulas: KindFormulas, x: np.ndarray, controls: dict[str, Any]) -> dict[str, Any]:
+    observables = formulas.measured(x, controls).observables
     return {name: observables[name] for name in (*MEASURES, "free_energy")}
 
 
 def _vertices(plane: Plane, k: int, line: StateLine) -> pd.DataFrame:
     """Rows of one boundary; where it comes to an axis of the plane, the point on the axis is the last one."""
-    first, second = plane.first.name, plane.second.name
-    rows = []
-    for y, error in zip(line.points, line.errors, strict=True):
-        at = float(np.exp(y[-2]))
-        rows.append({"curve": k, "kind": line.seed.kind, "branch": line.seed.branch, first: at,
-                     second: float(np.exp(y[-1])), **_measured(line, y), "error": float(error) * at,
-                     "status": _status(float(error), at, plane.first), "end": ""})
+    first, second = np.exp(line.points[:, -2]), np.exp(line.points[:, -1])
+    table = pd.DataFrame({
+        "curve": k, "kind": line.seed.kind, "branch": line.seed.branch, plane.first.name: first,
+        plane.second.name: second, **_measured(line, line.points), "error": line.errors * first,
+        "status": [_status(error, value, plane.first) for error, value in zip(line.errors, first, strict=True)],
+        "end": "",
+    })
+    rows = table.to_dict("records")
     ends = []
     for side, why in ((0, line.start), (-1, line.stop)):
         row = _on_axis(plane, line, side, rows[side])
@@ -190,13 +191,13 @@ def _special_points(plane: Plane, lines: Sequence[StateLine], tables: Sequence[p
             a, b = (float(np.exp(v)) for v in y[-2:])
             met = [j for j in spinodals if lines[j].seed.state == line.seed.state]
             yield row("replicon_end", {first: a, second: b}, {first: float(line.errors[side]) * a, second: 1e-10 * b},
-                      _measured(line, y), " ".join(map(str, [k, *met])))
+                      _measured(line, y[None]).iloc[0], " ".join(map(str, [k, *met])))
         if line.seed.kind in ("spinodal", "first_order"):
             for y, spread in _turns(line):
                 a, b = (float(np.exp(v)) for v in y[-2:])
                 error = float(line.system.errors(y[None])[0])
-                yield row("turning", {first: a, second: b}, {first: error * a, second: spread * b}, _measured(line, y),
-                          str(k))
+                yield row("turning", {first: a, second: b}, {first: error * a, second: spread * b},
+                          _measured(line, y[None]).iloc[0], str(k))
 
 
 def _turns(line: StateLine) -> Iterator[tuple[np.ndarray, float]]:

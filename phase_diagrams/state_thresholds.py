@@ -40,7 +40,7 @@ def state_thresholds(model: Model, along: str, low: float, high: float, progress
     if low < 0:
         raise ValueError(f"between: {along} from {low:g}: it is not negative; start at 0 or above")
     first = model.linear_control.name
-    if along == first:
+    if along == first or (own.get(first) == 0 and along in own):  # without patterns no boundary is followed to here
         others = {name: value for name, value in own.items() if name != along}
         rows = list(_on_slice(concrete, along, others, (max(low, _FLOOR * high), high)))
     else:
@@ -65,8 +65,7 @@ def _across(model: Model, first: str, axis: Axis, controls: dict[str, Any],
             progress: bool | Callable[..., Any]) -> Iterator[dict[str, Any]]:
     target = float(controls[first])
     if target == 0:
-        raise ValueError(f"{first} = 0: nothing is stored beside what is retrieved, and all is known in closed form; "
-                         f"give a positive {first}")
+        raise ValueError(f"{first} = 0: nothing depends on {axis.name} there; give a positive {first}")
     names = {control.name for control in model.own_controls}
     symbols = {control: number(control.name, controls[control.name]) for control in model.controls
                if control.name in controls and control.name not in names}
@@ -108,5 +107,5 @@ def _row(seed: StateSeed, system: StateBoundary, y: np.ndarray, value: float, er
 
 
 def _measures(formulas: KindFormulas, x: np.ndarray, controls: dict[str, float]) -> dict[str, float]:
-    observables, _, _ = formulas.measured(x, controls)
-    return {name: observables[name] for name in ("overlap", "self_overlap", "free_energy")}
+    observables = formulas.measured(x[None], controls).observables
+    return {name: float(observables[name][0]) for name in ("overlap", "self_overlap", "free_energy")}

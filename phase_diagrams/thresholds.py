@@ -51,7 +51,9 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
         One row a threshold, by value: ``kind`` and ``branch`` in the words of the docs (``continuous``, ``spinodal``
         of the ``uninformative`` or ``informative`` state, ``first_order``); ``value`` with ``error``, an estimated
         absolute error; ``status``; overlap and mse of the states on both sides; free entropy (nats a component) at
-        the threshold.  Empty if there is no transition; ``attrs["summary"]`` says so in a sentence.
+        the threshold.  Empty if there is no transition; ``attrs["summary"]`` says so in a sentence.  Of a model that is
+        solved kind by kind (a network of spins): overlaps and self-overlaps m, q in the place of m and mse, the free
+        energy, and the kinds ``replicon`` and, of branch ``mixture``, what mixtures do.
 
     Raises
     ------

@@ -36,7 +36,8 @@ def phase_diagram(
     x : (name, low, high) or (name, low, high, "linear" or "log")
         A control of the model, ``("rho", 0, 1)``.  A window over three decades or more is logarithmic.
     y : the same
-        The control that enters the free entropy linearly, ``("alpha", 0, 2)``.
+        The control that enters the free entropy linearly, ``("alpha", 0, 2)``; for a network of spins one of the two
+        must be ``alpha``.
     levels : mapping of str to expression, optional
         Functions of a state whose zeros are boundaries of their own, by kind, such as ``{"replicon": expression}``, in
         the symbols of the model's working form (``m``, ``V``, ``mhat``) and its controls.

@@ -35,7 +35,7 @@ def by_quantity(table):
         sp.Gaussian(0.5, variance=2), sp.GaussBernoulli(0.3), sp.SparseRademacher(0.4), sp.Bernoulli(0.3),
         sp.Laplace(2), sp.SciPyPrior(stats.gamma(3)),
     ],
-    ids=str,
+    ids=lambda prior: type(prior).__name__,
 )
 def test_signal_has_the_moments_of_the_prior(prior):
     signal = sample_signal(prior, 200_000, np.random.default_rng(0))

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["nearest", "parse_model", "parse_number", "parse_settings", "parse_whole", "resolve"]
 
-_MODELS = ("GLM",)
+_MODELS = ("GLM", "Hopfield", "GaussianBernoulliRBM")
+_INFINITE = ("dreaming",)  # parameters that may be infinite
 _PRIORS = (
     "Gaussian",
     "Rademacher",
@@ -99,6 +100,10 @@ def parse_number(name: str, text: str, *, exact: bool = False) -> Any:
         tree = _tree(text, "a number")
     except ValueError:
         raise ValueError(f"{name} = {text!r} is not a number: {cure}") from None
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, bool):
+        return tree.value
+    if isinstance(tree, ast.Name) and tree.id == "inf" and name in _INFINITE:
+        return sp.oo
     if isinstance(tree, ast.Name) and tree.id.lower() not in _NOT_FINITE:
         raise ValueError(f"{name} = {text!r} is not a number: {cure}")
     return _plain(_number(tree, name), exact)
@@ -210,12 +215,13 @@ def _said(tree: ast.AST) -> str:
 
 
 def _constructors() -> dict[str, Callable[..., Any]]:
-    from . import channels, glm, priors
+    from . import channels, glm, hopfield, priors
 
     homes = {
         **dict.fromkeys(_PRIORS, priors),
         **dict.fromkeys(_CHANNELS, channels),
-        **dict.fromkeys(_MODELS, glm),
+        **dict.fromkeys(_MODELS, hopfield),
+        "GLM": glm,
     }
     return {name: getattr(home, name) for name, home in homes.items() if hasattr(home, name)}
 
@@ -285,6 +291,10 @@ def _value(tree: ast.expr, name: str, exact: bool) -> Any:
         return _part(tree, name, _PARTS[name], exact)
     if isinstance(tree, (ast.List, ast.Tuple)):
         return tuple(_value(item, f"{name}[{k}]", exact) for k, item in enumerate(tree.elts))
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, bool):
+        return tree.value
+    if isinstance(tree, ast.Name) and tree.id == "inf" and name in _INFINITE:
+        return sp.oo
     if isinstance(tree, ast.Name) and tree.id.lower() not in _NOT_FINITE:
         if tree.id in (*_MODELS, *_PRIORS, *_CHANNELS):
             raise ValueError(f"{name} = {tree.id} is not a number: give a number, or the name of a control")
