@@ -18,7 +18,7 @@ NAMES = {name: entry for name, entry in catalogue().items() if entry.x}
 def drawn(name):
     entry = NAMES[name]
     others = {k: v for k, v in entry.defaults.items() if k not in (entry.x[0], entry.y[0])}
-    return sp.phase_diagram(entry.model, x=entry.x, y=entry.y, **others)
+    return sp.phase_diagram(entry.model, x=entry.axis("x", {}), y=entry.axis("y", {}), **others)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -30,7 +30,7 @@ def bench_diagram(benchmark, name):
     entry = NAMES[name]
     others = {k: v for k, v in entry.defaults.items() if k != entry.x[0]}
     control = float(diagram.boundaries[entry.y[0]].median()) if len(diagram.boundaries) else 1.0
-    middle = float(diagram.boundaries[entry.x[0]].median()) if len(diagram.boundaries) else entry.x[1]
+    middle = float(diagram.boundaries[entry.x[0]].median()) if len(diagram.boundaries) else entry.axis("x", {})[1]
     point = {**others, entry.x[0]: middle, entry.y[0]: control}
     sp.fixed_points(entry.model, **point)
     begun = time.perf_counter()

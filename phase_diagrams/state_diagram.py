@@ -127,7 +127,7 @@ def _vertices(plane: Plane, k: int, line: StateLine) -> pd.DataFrame:
         "status": [_status(error, value, plane.first) for error, value in zip(line.errors, first, strict=True)],
         "end": "",
     })
-    rows = table.to_dict("records")
+    rows: list[Any] = table.to_dict("records")
     ends = []
     for side, why in ((0, line.start), (-1, line.stop)):
         row = _on_axis(plane, line, side, rows[side])

@@ -353,6 +353,29 @@ def test_demo_writes_each_table_as_it_comes_and_the_figures(monkeypatch, tmp_pat
     assert (tmp_path / "binary-perceptron-landscape.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_demo_draws_diagrams_of_the_perceptron_and_of_the_network(monkeypatch, tmp_path):
+    from spinodal.phase_diagrams.demo import demo
+
+    asked = []
+
+    def phase_diagram(model, *, x, y, **settings):
+        asked.append((x, y, settings))
+        points = pd.DataFrame({"type": [], x[0]: [], y[0]: [], "status": []})
+        return types.SimpleNamespace(special_points=points, boundaries=points, regions=points,
+                                     plot=lambda: types.SimpleNamespace(figure=None))
+
+    def write_figure(figure, path):
+        return path
+
+    fake(monkeypatch, "phase_diagrams.demo", _figures=lambda entries, folder: ())
+    fake(monkeypatch, "phase_diagrams.diagram_figure", write_figure=write_figure)
+    fake(monkeypatch, "phase_diagrams.two_controls", phase_diagram=phase_diagram)
+    steps = list(demo([sp.catalogue()["hopfield"], sp.catalogue()[PERCEPTRON]], tmp_path))
+    assert [path.name for path, *_ in steps[-2:]] == ["binary-perceptron-diagram.png", "hopfield-diagram.png"]
+    assert "0.1379055" in steps[0][1]
+    assert asked[1] == (("alpha", 0.0, 0.16), ("temperature", 0.0, 1.4), {"dataset_entropy": 0, "dreaming": 0})
+
+
 def test_version_and_help(capsys):
     for arguments, said in (
         (["--version"], sp.__version__),

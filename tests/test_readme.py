@@ -9,6 +9,7 @@ import pytest
 
 import spinodal as sp
 from spinodal.__main__ import _parse, main
+from spinodal.phase_diagrams.diagram import POINTS
 from spinodal.theory.parse import resolve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +32,7 @@ def commands():
 
 
 CODE = [(path, block) for path in DOCUMENTS for block in blocks(path, "python")]
-LONG = [pytest.param(path, block, id=path.name, marks=[pytest.mark.slow] if "phase_diagram" in block else [])
+LONG = [pytest.param(path, block, id=path.name, marks=[pytest.mark.slow] if re.search("phase_diagram|_scaling", block) else [])
         for path, block in CODE]  # fmt: skip
 
 
@@ -61,6 +62,10 @@ def test_code_runs(path, block, tmp_path, monkeypatch, capsys):
     if "Ternary" in names:
         prior = names["Ternary"](0.4)
         assert (prior.first_moment, float(prior.second_moment)) == (0, pytest.approx(0.8))
+    if path.name == "gallery.md":
+        assert {figure.stem for figure in tmp_path.glob("*.png")} == {"frames", "basins", "scaling", "overlaps"}
+        at = names["kept"].query("size == 4000").set_index("alpha")["retrieved"]
+        assert at[0.12] > 0.95 > 0.6 > at[0.152] > 0.3
     if "DeadZone" in names:  # perfect recovery dominates from 1/P(y is continuous) on
         (value,) = names["table"].query("kind == 'first_order'")["value"]
         assert value == pytest.approx(1 / 0.31731050786291415, rel=1e-10)
@@ -87,12 +92,13 @@ def test_every_verb_is_shown():
     assert shown == {"list", "equations", "solve", "thresholds", "diagram", "validate", "demo"}
 
 
-def test_the_table_is_what_the_program_prints(capsys):
-    block = next(text for text in blocks(ROOT / "README.md", "console") if text.startswith("$ spinodal"))
+@pytest.mark.parametrize("block", [text for text in blocks(ROOT / "README.md", "console") if text.startswith("$ ")],
+                         ids=lambda block: block.splitlines()[0])  # fmt: skip
+def test_the_table_is_what_the_program_prints(block, capsys):
     command, *shown = block.splitlines()
     assert main(shlex.split(command.removeprefix("$ "))[1:]) == 0
-    printed = capsys.readouterr().out.splitlines()
-    error = re.compile(r"\d\.\de-\d\d")  # of rounding: differs from one machine to the next
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    error = re.compile(r"\b\d\.\de-\d\d\b")  # of rounding: differs from one machine to the next
     for ours, theirs in zip(shown, printed, strict=False):
         assert error.sub("e", ours) == error.sub("e", theirs)
 
@@ -111,6 +117,18 @@ def test_the_gallery_says_what_the_program_prints(words, capsys):
     for name, value, error in re.findall(r"(\w+) = ([\d.]+) ± ([\de-]+)", point):
         said = re.search(rf"\b{name} = ([\d.]+) ± ([\de-]+)", section)
         assert float(said[1]) == pytest.approx(float(value), abs=10 * (float(error) + float(said[2])))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", list(dict.fromkeys(tuple(words) for words in commands()
+                                                     if words[:2] == ["diagram", "hopfield"]
+                                                     and " ".join(words) in GALLERY)), ids=" ".join)  # fmt: skip
+def test_the_gallery_says_where_lines_of_networks_turn_and_end(words, capsys):
+    assert main(words[: words.index("--output")]) == 0
+    printed = re.findall(r"\balpha = ([\d.]+) ± ([\de-]+)", capsys.readouterr().out)
+    section = next(part for part in GALLERY.split("\n## ") if " ".join(words) in part)
+    for said, allowed in re.findall(r"\balpha = ([\d.]+) ± ([\de-]+)", " ".join(section.split())):
+        assert any(abs(float(said) - float(value)) <= 10 * (float(error) + float(allowed)) for value, error in printed)
 
 
 def test_the_gallery_shows_the_figure_of_each_command():
@@ -149,5 +167,17 @@ def test_statuses_and_kinds_are_all_explained():
 
 def test_observables_are_all_explained():
     concepts = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
-    for name in sp.GLM(sp.Rademacher(), sp.Sign()).observables:
-        assert name == "overlap" or f"`{name}`" in concepts
+    for name in (*sp.GLM(sp.Rademacher(), sp.Sign()).observables, *sp.Hopfield().observables):
+        assert f"`{name}`" in concepts
+
+
+def test_special_points_are_all_explained():
+    concepts = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in concepts for name in POINTS)
+
+
+def test_systems_and_their_comparisons_are_all_listed():
+    compared = (ROOT / "docs" / "crosschecks.md").read_text(encoding="utf-8")
+    for name in sp.catalogue():
+        assert f"`{name}`" in README
+        assert f"spinodal validate {name} " in compared

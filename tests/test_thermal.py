@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from spinodal.equations.compile import compile_expressions
 from spinodal.equations.functions import MPMATH, NUMPY
+from spinodal.theory.parameters import formula_symbol
 from spinodal.theory.special import BinaryEntropy, LogCosh, PoleEntropy, SechSquared, Tanh
 from spinodal.theory.thermal import ThermalAbs, ThermalEntropy, ThermalPeak, ThermalSign, spin_in_field
 
 EPS = np.finfo(float).eps
 A, V, TAU = (sympy.Symbol(name, real=True) for name in ("a", "v", "tau_0"))
 LAW = (A, V, TAU)
-h = next(iter(ThermalSign(A, V, TAU)._integrand().free_symbols - set(LAW)))  # the field itself, in weights of peaks
+h = formula_symbol("h")  # the field itself, in weights of peaks
 
 
 # ---- special functions --------------------------------------------------------------------------------------------

@@ -79,14 +79,15 @@ import sympy as sp
 
 from .learning_rule import Delta_0, LearningRule
 from .model import Model, StateKind, solve_linear
-from .parameters import formula_symbol, number
+from .parameters import formula_symbol, number, symbol
 from .special import PoleEntropy
 from .thermal import ThermalMean, spin_in_field
 
 __all__ = ["GaussianBernoulliRBM", "Hopfield"]
 
-alpha, temperature, m, q, r, C, w, mu, s, Delta = map(
-    formula_symbol, ("alpha", "temperature", "m", "q", "r", "C", "w", "mu", "s", "Delta"))
+alpha, m = map(formula_symbol, ("alpha", "m"))
+temperature, q, r, C, w = map(symbol, ("temperature", "q", "r", "C", "w"))
+mu, s, Delta = map(formula_symbol, ("_mu", "_s", "_Delta"))  # unknowns of the saddle point, not shown
 
 _FEW = 1e-6  # patterns per spin at which a state is sought first
 _HOT = 100.0  # temperature at which the paramagnet is sought first

@@ -15,7 +15,7 @@ from .parameters import formula_symbol
 
 __all__ = ["Delta_0", "LearningRule"]
 
-alpha, Delta_0 = formula_symbol("alpha"), formula_symbol("Delta_0")
+alpha, Delta_0 = formula_symbol("alpha"), formula_symbol("_Delta_0")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,6 @@ _TAKEN = frozenset((
     "alpha", "m", "V", "mhat", "f",  # control, order parameters and free entropy of a generalized linear model
     "A", "B", "i",  # of a prior: precision, field, density of the information
     "omega", "h", "y",  # of a channel: field, its argument, output
-    "temperature", "q", "r", "C", "w", "mu", "s", "Delta", "Delta_0",  # of a network of spins
     "e", "pi",  # generated code reads these as numbers
 ))
 # derivatives u_n of a log-partition, averages I_n on a curve, derivatives with a prime, what is bound or generated

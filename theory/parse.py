@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["nearest", "parse_model", "parse_number", "parse_settings", "parse_whole", "resolve"]
 
 _MODELS = ("GLM", "Hopfield", "GaussianBernoulliRBM")
+_SWITCHES = ("supervised",)
 _INFINITE = ("dreaming",)  # parameters that may be infinite
 _PRIORS = (
     "Gaussian",
@@ -100,7 +101,7 @@ def parse_number(name: str, text: str, *, exact: bool = False) -> Any:
         tree = _tree(text, "a number")
     except ValueError:
         raise ValueError(f"{name} = {text!r} is not a number: {cure}") from None
-    if isinstance(tree, ast.Constant) and isinstance(tree.value, bool):
+    if name in _SWITCHES and isinstance(tree, ast.Constant) and isinstance(tree.value, bool):
         return tree.value
     if isinstance(tree, ast.Name) and tree.id == "inf" and name in _INFINITE:
         return sp.oo
@@ -291,7 +292,7 @@ def _value(tree: ast.expr, name: str, exact: bool) -> Any:
         return _part(tree, name, _PARTS[name], exact)
     if isinstance(tree, (ast.List, ast.Tuple)):
         return tuple(_value(item, f"{name}[{k}]", exact) for k, item in enumerate(tree.elts))
-    if isinstance(tree, ast.Constant) and isinstance(tree.value, bool):
+    if name in _SWITCHES and isinstance(tree, ast.Constant) and isinstance(tree.value, bool):
         return tree.value
     if isinstance(tree, ast.Name) and tree.id == "inf" and name in _INFINITE:
         return sp.oo

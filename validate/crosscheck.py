@@ -9,7 +9,6 @@ import pandas as pd
 from ..theory.hopfield import Hopfield
 from ..theory.model import Model
 from .message_passing import amp_trajectories, crosscheck_amp
-from .network import crosscheck_network
 
 __all__ = ["crosscheck", "trajectory"]
 
@@ -51,5 +50,7 @@ def crosscheck(model: Model, *, size: int = 2000, instances: int = 16, rng: Any 
     """
     shared: dict[str, Any] = {"size": size, "instances": instances, "rng": rng, "progress": progress, **settings}
     if isinstance(model, Hopfield):
+        from .network import crosscheck_network  # numba is loaded when it is needed
+
         return crosscheck_network(model, **shared)
     return crosscheck_amp(model, **shared)  # type: ignore[arg-type]  # says what is no model
