@@ -28,6 +28,7 @@ _GROWTH, _CUT = 1.6, 0.4  # of the step after an easy, and after a failed correc
 _TURN = 0.35  # largest angle between successive tangents, in radians
 _SMALLEST = 1e-6  # step, in units of the scales, at which a curve counts as lost
 _LOOSE = 1e-6  # last step of the corrector on the way: Newton's next one would be its square
+_ROUNDING = 1e-9  # step below which one that is no shorter than the last is taken for rounding
 _SAME = 1e-12  # of the last unknown, in units of its scale: no difference
 # A curve has come to a limit if its last unknown moves less in so many steps in which another one moves more
 _STILL, _RUNS, _PATIENCE = 1e-6, 1e-2, 6
@@ -130,7 +131,8 @@ def corrected(system: System, guess: np.ndarray, normal: np.ndarray, tolerance: 
             step[fit] = _solved(matrix[fit] / size[fit], right[fit])
         length = np.abs(step).max(axis=1)
         exhausted = (np.abs(now.residual) <= 2 * now.noise).all(axis=1)
-        done = fit & (exhausted | (length <= tolerance))
+        stagnant = (length < _ROUNDING) & (length >= before[active])  # steps that shrink no more are rounding
+        done = fit & (exhausted | (length <= tolerance) | stagnant)
         moving = fit & ~exhausted & (length < 2.0) & ~((steps > 3) & (length > before[active]))
         y[active[moving]] += step[moving] * scales
         converged[active[done]] = True

@@ -25,13 +25,14 @@ from ..theory.special import (
     PosteriorFunction,
     SechSquared,
     Tanh,
+    TanhDeficit,
 )
 
 __all__ = ["arguments", "centre_and_scale", "has_peak", "quadratic_coefficients", "top_means"]
 
 _AFFINE = (
     LogCosh, Tanh, LogNdtr, InverseMills, LogInterval, IntervalMills, sp.tanh, sp.erf, sp.erfc, PosteriorFunction,
-    SechSquared, BinaryEntropy,
+    SechSquared, BinaryEntropy, TanhDeficit,
 )
 # What vanishes away from its zero: where that is in the tail of the law, an average is what is there
 _PEAKS = (SechSquared, BinaryEntropy)

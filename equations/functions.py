@@ -145,6 +145,7 @@ def _mp_pole_entropy(y):
 NUMPY: dict[str, Callable[..., Any]] = {
     "LogCosh": log_cosh,
     "Tanh": np.tanh,
+    "TanhDeficit": lambda x: 2 * special.expit(-2 * np.asarray(x)),
     "SechSquared": sech_squared,
     "BinaryEntropy": binary_entropy,
     "PoleEntropy": pole_entropy,
@@ -159,6 +160,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
 
 MPMATH: dict[str, Callable[..., Any]] = {
     "Tanh": mpmath.tanh,
+    "TanhDeficit": lambda x: 2 / (1 + mpmath.exp(2 * x)),
     "SechSquared": lambda x: mpmath.sech(x) ** 2,
     "BinaryEntropy": lambda x: _mp_binary_entropy(abs(x)),
     "PoleEntropy": _mp_pole_entropy,

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
-from ..equations.continuation import corrected
+from ..equations.continuation import at_parameter, corrected
 from ..equations.state_boundaries import KindCrossing, KindFold, KindLevel, StateBoundary
 from ..equations.states import StateCurve, States, curve_along, exact_zeros, kinds_of
 from ..theory.model import Model
@@ -141,13 +142,41 @@ def _crossings(curves: Mapping[str, tuple[StateCurve, np.ndarray, States]]) -> I
             its = its_points[good]
             if len(its) < 2:
                 continue
-            order = np.argsort(its[:, -1])
-            its, energy = its[order], its_states.free_energy[good][order]
+            its = its[np.argsort(its[:, -1])]
             control = points[:, -1]
-            here = stable & (control >= its[0, -1]) & (control <= its[-1, -1])
-            gap = np.where(here, states.free_energy - np.interp(control, its[:, -1], energy), np.nan)
-            for k in np.flatnonzero(gap[:-1] * gap[1:] < 0):
-                t = gap[k] / (gap[k] - gap[k + 1])
-                y = points[k] + t * (points[k + 1] - points[k])
-                x = [float(np.interp(y[-1], its[:, -1], its[:, j])) for j in range(its.shape[1] - 1)]
-                yield StateSeed("first_order", "equilibrium", name, other, 0, (*y[:-1], *x), (float(y[-1]),))
+            both = stable[:-1] & stable[1:] & (np.minimum(control[:-1], control[1:]) >= its[0, -1])
+            for k in np.flatnonzero(both & (np.maximum(control[:-1], control[1:]) <= its[-1, -1])):
+                at = _equal(curve, points[k : k + 2], rival, its)
+                if at is not None:
+                    x = (_nearest(curve, points[k : k + 2], at), _nearest(rival, its, at))
+                    yield StateSeed("first_order", "equilibrium", name, other, 0, tuple(np.concatenate(x)), (at,))
+
+
+def _equal(one: StateCurve, points: np.ndarray, other: StateCurve, its: np.ndarray) -> float | None:
+    """Logarithm of the control between two points of a curve at which a state of another one has its free energy."""
+
+    def gap(at: float) -> float:
+        energies = []
+        for curve, stretch in ((one, points), (other, its)):
+            x = _nearest(curve, stretch, at)
+            if x is None:
+                return np.nan
+            energies.append(float(curve.at(np.append(x, at)[None]).free_energy[0]))
+        return energies[0] - energies[1]
+
+    low, high = points[0, -1], points[1, -1]
+    ends = gap(low), gap(high)
+    if not ends[0] * ends[1] < 0:
+        return None
+    try:
+        return float(brentq(gap, low, high, xtol=1e-6))
+    except ValueError:  # a state is not there between two places where it is
+        return None
+
+
+def _nearest(curve: StateCurve, points: np.ndarray, at: float) -> np.ndarray | None:
+    """The state of a stretch of a curve at a value of the logarithm of its control."""
+    if points.shape[1] == 1:
+        return np.empty(0)
+    found = at_parameter(curve, points, at)
+    return found[0][:-1] if found else None

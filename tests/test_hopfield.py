@@ -46,7 +46,7 @@ def seeds(model, along, others, window, kind):
 # ---- AGS, written here --------------------------------------------------------------------------------------------
 
 Z = np.linspace(-12, 12, 48001)
-PHI = np.exp(-Z * Z / 2) / math.sqrt(2 * math.pi) * (Z[1] - Z[0])
+PHI = np.exp(-Z * Z / 2) / math.sqrt(2 * math.pi) * (24 / 48000)
 
 
 def log_2_cosh(x):
@@ -255,8 +255,8 @@ SPINODALS = {
 @pytest.mark.parametrize("alpha", SPINODALS)
 def test_limit_of_retrieval(alpha):
     truth, overlap = SPINODALS[alpha]
-    found = seeds(PLAIN, "temperature", {"alpha": alpha}, (1e-4, 2.0), "spinodal")
-    assert found[("retrieval", "")] == pytest.approx(truth, rel=1e-12)
+    found = seeds(PLAIN, "temperature", {"alpha": alpha}, (1e-2, 2.0), "spinodal")
+    assert found == pytest.approx({("retrieval", ""): truth}, rel=1e-12)
     back = [s for s in seeds_of(PLAIN, "alpha", {"temperature": truth}, (1e-3, 1.0)) if s.kind == "spinodal"]
     assert [math.exp(s.controls[0]) for s in back] == pytest.approx([alpha], rel=1e-12)
     assert math.exp(back[0].x[0]) == pytest.approx(overlap, rel=1e-6)
@@ -310,7 +310,9 @@ def test_few_patterns(temperature):
     assert found.observables["overlap"] == pytest.approx(float(m), rel=1e-12)
     assert found.observables["free_energy"] == pytest.approx(float(m**2 / 2 - temperature * mp.log(2 * mp.cosh(x))), rel=1e-13)
     assert found.observables["energy"] == pytest.approx(float(-m * m / 2), rel=1e-12)
-    assert found.observables["entropy"] == pytest.approx(float(mp.log(2 * mp.cosh(x)) - x * mp.tanh(x)), rel=1e-10, abs=1e-300)
+    with mp.workdps(2500):
+        entropy = mp.log(2 * mp.cosh(x)) - x * mp.tanh(x)
+    assert abs(found.observables["entropy"] - entropy) < 1e-12 * x * entropy + mp.mpf("1e-300")
     assert found.observables["replicon"] == 1
     paramagnet = the(PLAIN, 0.0, temperature, "paramagnet", stable=False)
     assert paramagnet.observables["free_energy"] == pytest.approx(-temperature * math.log(2), rel=1e-14)
@@ -391,7 +393,7 @@ def test_three_patterns_independently():
 
 
 def test_mixtures_are_never_the_equilibrium():
-    for temperature in (0.1, 0.3):
+    for temperature in (0.1, 0.2):
         mixed = the(sp.Hopfield(mixture=3), 0.01, temperature, "mixture of 3")
         pure = the(PLAIN, 0.01, temperature, "retrieval")
         assert mixed.free_entropy < pure.free_entropy
@@ -572,7 +574,7 @@ def test_states_next_to_a_fold(below):
 @pytest.mark.xfail(strict=True, reason="a curve that turns back close to where it began is taken for a closed one")
 def test_both_ends_of_an_island():
     """At alpha = 0.138 retrieval exists from T = 0.0041989 to 0.0416059, and its replicon vanishes at 0.022."""
-    found = seeds_of(PLAIN, "temperature", {"alpha": 0.138}, (1e-4, 2.0))
+    found = seeds_of(PLAIN, "temperature", {"alpha": 0.138}, (1e-5, 2.0))
     folds = sorted(math.exp(s.controls[0]) for s in found if s.kind == "spinodal")
     assert folds == pytest.approx([0.0041989385894819224713, 0.041605907748472319054], rel=1e-11)
 

@@ -81,7 +81,7 @@ from .learning_rule import Delta_0, LearningRule
 from .model import Model, StateKind, solve_linear
 from .parameters import formula_symbol, number, symbol
 from .special import PoleEntropy
-from .thermal import ThermalMean, spin_in_field
+from .thermal import ThermalDeficit, ThermalMean, spin_in_field
 
 __all__ = ["GaussianBernoulliRBM", "Hopfield"]
 
@@ -272,7 +272,7 @@ class Hopfield(Model):
             kinds.append(self._kind("spin glass", T, zero, sp.S.Zero, s))
         name = "retrieval" if self.mixture == 1 else f"mixture of {self.mixture}"
         # a pattern is an eigenvector of the projector: tanh(h/tau) = h at every site, and nothing is left to be noise
-        silent = "alpha" in zero or (self.rule.k == 1 and self.rule.signal == ((1, 1, 0),))
+        silent = "alpha" in zero or (self.rule.k == 1 and self.rule.plain)
         kinds.append(self._kind(name, T, zero, mu, sp.S.Zero if silent else s))
         return tuple(kinds)
 
@@ -284,8 +284,13 @@ class Hopfield(Model):
         spin = self._spin(strength, variance, tau)
         chi, signal = spin["susceptibility"], spin["signal"]
         modes = [(a * part, g, epsilon * delta + g * (k - chi)) for part, g in self.rule.modes]
-        aligned = n * strength * signal + variance * chi  # E h tanh(h/tau)
-        square = 1 - tau * chi - 2 * k * aligned + k**2 * (n * strength**2 + variance)
+        if strength != 0 != variance and self.rule.plain:  # all spins alike: what is left is small when k is nearly 1
+            lacking, lacking_2 = (ThermalDeficit(p, strength, variance, tau) for p in (1, 2))
+            signal = spin["archetype"] = 1 - lacking
+            square = lacking_2 - lacking**2 + (1 - k * strength - lacking) ** 2 + (k * variance - 2 * chi * variance) * k
+        else:
+            aligned = n * strength * signal + variance * chi  # E h tanh(h/tau)
+            square = 1 - tau * chi - 2 * k * aligned + k**2 * (n * strength**2 + variance)
         rest = epsilon * delta + k
 
         maps: dict[sp.Symbol, sp.Expr] = {}
@@ -366,7 +371,7 @@ class Hopfield(Model):
         else:
             anchor, path = {"alpha": _FEW, "temperature": 0.0}, ("temperature", "alpha")
             field = sum(weight * sp.Abs(mean) for weight, mean, _ in self.rule.signal) / self.mixture
-            square = 1 - k * (2 - k) * self.mixture * field**2
+            square = self.rule.epsilon**2 + k * (2 - k) * (1 - self.mixture * field**2)
             # spins at which all examples cancel follow the noise alone, sqrt(s) (1 - C) = sqrt(alpha), C ~ 1/sqrt(s)
             loose = sum((weight for weight, mean, spread in self.rule.signal if mean == 0 == spread), sp.S.Zero)
             noise = sp.sqrt(alpha * square) + loose * sp.sqrt(2 / sp.pi)

@@ -57,6 +57,11 @@ class LearningRule:
         return ((sp.S.One, 1 / sp.sqrt(1 + rho), rho / (1 + rho)),)
 
     @property
+    def plain(self) -> bool:
+        """Whether one pattern is condensed as it is."""
+        return bool(self.signal == ((1, 1, 0),))
+
+    @property
     def second_moment(self) -> sp.Expr:
         """R = E etabar^2."""
         return self.quality**2 + (1 - self.quality**2) / self.examples

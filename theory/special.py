@@ -7,6 +7,7 @@ function                    meaning                                      derivat
 ==========================  ===========================================  =========================
 ``LogCosh(x)``              log cosh x                                   ``Tanh(x)``
 ``Tanh(x)``                 tanh x                                       exp(-2 log cosh x)
+``TanhDeficit(x)``          1 - tanh x                                   -1/cosh^2 x
 ``SechSquared(x)``          1/cosh^2 x                                   -2 tanh x/cosh^2 x
 ``BinaryEntropy(x)``        log 2 cosh x - x tanh x                      -x/cosh^2 x
 ``PoleEntropy(y)``          y/(1 - y) + log(1 - y), y < 1                y/(1 - y)^2
@@ -28,7 +29,8 @@ import sympy as sp
 
 __all__ = [
     "BinaryEntropy", "IntervalMills", "InverseMills", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp", "PoleEntropy",
-    "PosteriorFunction", "SechSquared", "Tanh", "normal_density",
+    "PosteriorFunction", "SechSquared", "Tanh", "TanhDeficit",
+    "normal_density",
 ]
 
 
@@ -73,6 +75,19 @@ class Tanh(sp.Function):
 
     def _latex(self, printer, exp=None):
         return rf"\tanh{f'^{{{exp}}}' if exp else ''}\left({printer._print(self.args[0])}\right)"
+
+
+class TanhDeficit(sp.Function):
+    """1 - tanh x, to relative accuracy where tanh x is nearly 1."""
+
+    nargs = 1
+
+    def fdiff(self, argindex=1):
+        return -SechSquared(self.args[0])
+
+    def _latex(self, printer, exp=None):
+        body = rf"1-\tanh\left({printer._print(self.args[0])}\right)"
+        return rf"\left({body}\right)" + (f"^{{{exp}}}" if exp else "")
 
 
 class SechSquared(sp.Function):

@@ -8,6 +8,7 @@ average                            meaning                           at tau = 0
 =================================  ================================  =======================================
 ``ThermalAbs``                     E tau log 2 cosh(h/tau)           E abs h
 ``ThermalSign``                    E tanh(h/tau)                     E sign h
+``ThermalDeficit(p)``              E (1 - tanh(h/tau))^p, p = 1, 2   p E (1 - sign h)
 ``ThermalPeak(weight, p)``         E weight(h) f_p(h)                c_p weight(0) N(0; mean, variance)
 ``ThermalEntropy``                 entropy of the spin, in nats      0
 =================================  ================================  =======================================
@@ -30,9 +31,9 @@ import sympy as sp
 
 from .means import GaussianMean, WrittenMean
 from .parameters import formula_symbol
-from .special import BinaryEntropy, LogCosh, SechSquared, Tanh, normal_density
+from .special import BinaryEntropy, LogCosh, SechSquared, Tanh, TanhDeficit, normal_density
 
-__all__ = ["ThermalAbs", "ThermalEntropy", "ThermalMean", "ThermalPeak", "ThermalSign", "spin_in_field"]
+__all__ = ["ThermalAbs", "ThermalDeficit", "ThermalEntropy", "ThermalMean", "ThermalPeak", "ThermalSign", "spin_in_field"]
 
 _h = formula_symbol("h")
 
@@ -106,6 +107,27 @@ class ThermalSign(ThermalMean):
         score = (_h - self.mean) / self.variance
         by_tau = -ThermalPeak(_h, 1, *law) / self.tau if self.tau != 0 else sp.S.Zero
         return ThermalPeak(1, 1, *law), ThermalPeak(score, 1, *law) / 2, by_tau
+
+
+class ThermalDeficit(ThermalMean):
+    """E (1 - tanh(h/tau))^p for p = 1 or 2; arguments (p, mean, variance, tau).  What is lacking in E tanh, by itself."""
+
+    power = property(lambda self: self.args[0])
+
+    def _integrand(self):
+        return (TanhDeficit(_h / self.tau) if self.tau != 0 else 1 - sp.sign(_h)) ** self.power
+
+    def doit(self, **hints):
+        if self.tau == 0:
+            return self.power * sp.erfc(self.mean / sp.sqrt(2 * self.variance))
+        return self._average(self._integrand())
+
+    def _eval_derivative(self, t):
+        law = (self.mean, self.variance, self.tau)
+        change = -ThermalSign(*law).diff(t)
+        if self.power == 1:
+            return change
+        return 2 * change - (self.tau * ThermalPeak(1, 1, *law)).diff(t)  # (1 - tanh)^2 = 2 (1 - tanh) - 1/cosh^2
 
 
 class ThermalPeak(ThermalMean):
