@@ -294,8 +294,8 @@ def _validate(options: argparse.Namespace, kept: list[str]) -> int:
     sizes = settings.pop("sizes", None)
     table.attrs.update(origin(entry, settings), size=sizes or size, instances=instances, seed=seed)
     notes = [table.attrs["summary"]] if table.attrs.get("summary") else []
-    notes += [f"{fit['quantity']} extrapolated to infinite size differs from theory by {fit['difference']:.2g}, standard "
-              f"error {fit['standard_error']:.2g}" for fit in table.attrs.get("trend", ())]
+    notes += [f"{fit['quantity']}, extrapolated to infinite size, differs from theory by {fit['difference']:.2g} with "
+              f"standard error {fit['standard_error']:.2g}" for fit in table.attrs.get("trend", ())]
     notes.append("z: the difference of simulation and theory in standard errors")
     _write(options, table, notes, kept=kept)
     return _judge(table["status"]) if "status" in table else GOOD

@@ -39,7 +39,7 @@ _NO_REGION = ("replicon",)  # boundaries that do not part regions: the states ar
 
 
 def checked_state_plane(model: Model, x: Any, y: Any,
-                        controls: dict[str, Any]) -> tuple[Plane, Axis, Axis, dict[str, float]]:
+                        controls: dict[str, Any]) -> tuple[Plane, Axis, Axis]:
     """The plane that a user asked for, with its axes as they are drawn.
 
     Raises
@@ -66,13 +66,13 @@ def checked_state_plane(model: Model, x: Any, y: Any,
                if control.name in controls and control.name not in own}
     others = {name: float(value) for name, value in controls.items() if name in own}
     axes = (across, up) if across.name == first else (up, across)
-    return Plane(model.at(symbols), *axes, others), across, up, {name: float(v) for name, v in controls.items()}
+    return Plane(model.at(symbols), *axes, others), across, up
 
 
 def state_diagram(model: Model, *, x: Sequence[Any], y: Sequence[Any], store: Any = None, executor: Any = None,
                   progress: bool | Callable[..., Any] = False, **controls: Any) -> PhaseDiagram:
     """Follow every boundary of a model through the plane of two controls, as `phase_diagram` says."""
-    plane, across, up, values = checked_state_plane(model, x, y, controls)
+    plane, across, up = checked_state_plane(model, x, y, controls)
     run = Sweeps(store=store, executor=executor, progress=progress)
     lines, slices = plane_lines(plane, run)
     tables = [_vertices(plane, k, line) for k, line in enumerate(lines)]
@@ -87,7 +87,7 @@ def state_diagram(model: Model, *, x: Sequence[Any], y: Sequence[Any], store: An
     } for low, high in columns([line for _, line in drawn], across)]
     strips = itertools.chain.from_iterable(run(strips_of, pieces, "regions"))
     return PhaseDiagram(
-        model=written(model), x=axis_spec(across), y=axis_spec(up), controls=values, boundaries=boundaries,
+        model=written(plane.model), x=axis_spec(across), y=axis_spec(up), controls=plane.others, boundaries=boundaries,
         special_points=points, regions=pd.DataFrame(list(strips)), measures=MEASURES, words=dict(model.boundary_words),
         settings={"slices": slices},
     )

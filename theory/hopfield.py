@@ -90,6 +90,7 @@ temperature, q, r, C, w = map(symbol, ("temperature", "q", "r", "C", "w"))
 mu, s, Delta = map(formula_symbol, ("_mu", "_s", "_Delta"))  # unknowns of the saddle point, not shown
 
 _FEW = 1e-6  # patterns per spin at which a state is sought first
+_DREAMING = 1e5  # longest finite time: the noise of a pattern falls as its inverse square
 _HOT = 100.0  # temperature at which the paramagnet is sought first
 
 
@@ -150,7 +151,9 @@ class Hopfield(Model):
 
     def __post_init__(self):
         infinite = self.dreaming == sp.oo or self.dreaming == float("inf")
-        dreaming = sp.oo if infinite else number("dreaming", self.dreaming, low=0.0)
+        dreaming = sp.oo if infinite else number(
+            "dreaming", self.dreaming, low=0.0, high=_DREAMING,
+            cure="beyond, doubles do not tell it from infinity; give inf for the projector")
         object.__setattr__(self, "dreaming", dreaming)
         object.__setattr__(self, "dataset_entropy", number("dataset_entropy", self.dataset_entropy, low=0.0))
         if not isinstance(self.supervised, bool):
@@ -245,7 +248,16 @@ class Hopfield(Model):
         return total
 
     def saddle_point(self):
-        """Return the saddle-point equations; averages are left as they stand in the gradient."""
+        """Return the saddle-point equations, the gradient solved for one order parameter each.
+
+        With dreaming they are those of the head of this file, in which equations are already inserted in each other.
+        """
+        if self.dreaming != 0:
+            kind = self._kind("retrieval", temperature, frozenset(), mu, s)
+            names = {mu: m, s: alpha * r, Delta: 1 + self.rule.k * w}
+            solved = {**kind.order_parameters, m: kind.maps[mu], r: kind.maps[s] / alpha} if s in kind.maps else {
+                **kind.order_parameters, m: kind.maps[mu]}
+            return tuple(sp.Eq(x, solved[x].xreplace(names), evaluate=False) for x in self.order_parameters)
         equations, unsolved = [], list(self.order_parameters)
         for x in self.order_parameters:
             gradient = self.free_entropy.diff(x)
@@ -287,7 +299,7 @@ class Hopfield(Model):
         if strength != 0 != variance and self.rule.plain:  # all spins alike: what is left is small when k is nearly 1
             lacking, lacking_2 = (ThermalDeficit(p, strength, variance, tau) for p in (1, 2))
             signal = spin["archetype"] = 1 - lacking
-            square = lacking_2 - lacking**2 + (1 - k * strength - lacking) ** 2 + (k * variance - 2 * chi * variance) * k
+            square = lacking_2 - lacking**2 + (1 - k * strength - lacking) ** 2 + k * variance * (k - 2 * chi)
         else:
             aligned = n * strength * signal + variance * chi  # E h tanh(h/tau)
             square = 1 - tau * chi - 2 * k * aligned + k**2 * (n * strength**2 + variance)

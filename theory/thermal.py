@@ -33,7 +33,9 @@ from .means import GaussianMean, WrittenMean
 from .parameters import formula_symbol
 from .special import BinaryEntropy, LogCosh, SechSquared, Tanh, TanhDeficit, normal_density
 
-__all__ = ["ThermalAbs", "ThermalDeficit", "ThermalEntropy", "ThermalMean", "ThermalPeak", "ThermalSign", "spin_in_field"]
+__all__ = [
+    "ThermalAbs", "ThermalDeficit", "ThermalEntropy", "ThermalMean", "ThermalPeak", "ThermalSign", "spin_in_field",
+]
 
 _h = formula_symbol("h")
 
@@ -110,7 +112,7 @@ class ThermalSign(ThermalMean):
 
 
 class ThermalDeficit(ThermalMean):
-    """E (1 - tanh(h/tau))^p for p = 1 or 2; arguments (p, mean, variance, tau).  What is lacking in E tanh, by itself."""
+    """E (1 - tanh(h/tau))^p for p = 1 or 2, what is lacking in E tanh; arguments (p, mean, variance, tau)."""
 
     power = property(lambda self: self.args[0])
 

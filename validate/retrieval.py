@@ -197,7 +197,7 @@ def plot_map(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.contour(retrieved.columns, retrieved.index, retrieved.to_numpy(), levels=[0.5], colors=_COLOURS[3],
                    linewidths=2)
         ax.plot([], [], color=_COLOURS[3], linewidth=2, label="half are retrieved")
-        ax.legend(loc="lower right")
+        ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     ax.figure.colorbar(mesh, ax=ax, label="final overlap")
     ax.set_xlabel(r"$\alpha = P/N$")
     ax.set_ylabel("initial overlap")
@@ -224,7 +224,11 @@ def plot_overlaps(table: pd.DataFrame, *, bins: int = 60, ax: Axes | None = None
     ax = _axes(ax)
     names = {"overlap": "with the pattern, $m$", "self_overlap": "of two replicas, $q$"}
     every = table[list(names)].to_numpy()
-    edges = np.linspace(max(every.min() - 0.02, -1), min(every.max() + 0.02, 1), bins + 1)
+    # overlaps are 1 - 2 k/N: every bin holds the same number of them
+    low, high, grain = every.min() - 0.02, every.max() + 0.02, 2 / table.attrs["size"]
+    step = grain * max(1, round((high - low) / bins / grain))
+    edges = 1 + grain / 2 - step * np.arange(np.ceil((1 - low) / step) + 1)[::-1]
+    edges = edges[edges < high + step]
     for (name, label), colour in zip(names.items(), _COLOURS, strict=False):
         ax.hist(table[name], bins=list(edges), density=True, histtype="stepfilled", alpha=0.35, color=colour,
                 label=label)
