@@ -11,7 +11,8 @@ import numpy as np
 from ..theory.model import Model
 from ..theory.parameters import number
 from .result import FixedPoint, Status
-from .states import KindFormulas, exact_zeros, states_at
+from .state_curves import states_at
+from .states import KindFormulas, exact_zeros
 
 __all__ = ["checked_state_model", "dominance", "fixed_point", "state_points"]
 

@@ -16,8 +16,9 @@ import pandas as pd
 from ..equations.continuation import located
 from ..equations.result import Status
 from ..equations.state_boundaries import KindCrossing
+from ..equations.state_curves import states_at
 from ..equations.state_points import checked_state_model, fixed_point
-from ..equations.states import KindFormulas, exact_zeros, states_at
+from ..equations.states import KindFormulas, exact_zeros
 from ..equations.surface import Axis
 from ..theory.model import Model
 from ..theory.parameters import number

@@ -15,7 +15,8 @@ from scipy.optimize import brentq
 
 from ..equations.continuation import at_parameter, corrected
 from ..equations.state_boundaries import KindCrossing, KindFold, KindLevel, StateBoundary
-from ..equations.states import StateCurve, States, curve_along, exact_zeros, kinds_of
+from ..equations.state_curves import curve_along
+from ..equations.states import StateCurve, States, exact_zeros, kinds_of
 from ..theory.model import Model
 
 __all__ = ["StateSeed", "seeds_of", "system_for"]
@@ -134,7 +135,7 @@ def _crossings(curves: Mapping[str, tuple[StateCurve, np.ndarray, States]]) -> I
     for name, (curve, points, states) in curves.items():
         if curve.formulas.kind.branch != "informative":
             continue
-        stable = (states.eigenvalues() < 1).all(axis=1)
+        stable: Any = (states.eigenvalues() < 1).all(axis=1)
         for other, (rival, its_points, its_states) in curves.items():
             if rival.formulas.kind.branch != "uninformative":
                 continue
@@ -148,7 +149,7 @@ def _crossings(curves: Mapping[str, tuple[StateCurve, np.ndarray, States]]) -> I
             for k in np.flatnonzero(both & (np.maximum(control[:-1], control[1:]) <= its[-1, -1])):
                 at = _equal(curve, points[k : k + 2], rival, its)
                 if at is not None:
-                    x = (_nearest(curve, points[k : k + 2], at), _nearest(rival, its, at))
+                    x: list[Any] = [_nearest(curve, points[k : k + 2], at), _nearest(rival, its, at)]
                     yield StateSeed("first_order", "equilibrium", name, other, 0, tuple(np.concatenate(x)), (at,))
 
 

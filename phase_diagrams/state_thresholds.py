@@ -14,8 +14,9 @@ import pandas as pd
 
 from ..equations.result import Status
 from ..equations.state_boundaries import KindCrossing, StateBoundary
+from ..equations.state_curves import states_at
 from ..equations.state_points import checked_state_model
-from ..equations.states import KindFormulas, exact_zeros, kinds_of, states_at
+from ..equations.states import KindFormulas, exact_zeros, kinds_of
 from ..equations.surface import Axis
 from ..theory.model import Model
 from ..theory.parameters import number

@@ -255,9 +255,8 @@ class Hopfield(Model):
         if self.dreaming != 0:
             kind = self._kind("retrieval", temperature, frozenset(), mu, s)
             names = {mu: m, s: alpha * r, Delta: 1 + self.rule.k * w}
-            solved = {**kind.order_parameters, m: kind.maps[mu], r: kind.maps[s] / alpha} if s in kind.maps else {
-                **kind.order_parameters, m: kind.maps[mu]}
-            return tuple(sp.Eq(x, solved[x].xreplace(names), evaluate=False) for x in self.order_parameters)
+            maps = {**kind.order_parameters, m: kind.maps[mu], r: kind.maps[s] / alpha}
+            return tuple(sp.Eq(x, maps[x].xreplace(names), evaluate=False) for x in self.order_parameters)
         equations, unsolved = [], list(self.order_parameters)
         for x in self.order_parameters:
             gradient = self.free_entropy.diff(x)
