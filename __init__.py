@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .phase_diagrams.rasters import raster
     from .phase_diagrams.thresholds import thresholds
     from .phase_diagrams.two_controls import phase_diagram
+    from .theory.boltzmann import GaussianBernoulliRBM
     from .theory.catalogue import catalogue
     from .theory.channels import (
         Abs,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         Sign,
     )
     from .theory.glm import GLM
-    from .theory.hopfield import GaussianBernoulliRBM, Hopfield
+    from .theory.hopfield import Hopfield
     from .theory.means import GaussianMean
     from .theory.model import Model
     from .theory.priors import (
@@ -114,7 +115,7 @@ _HOME = {
     "ReLU": "theory.channels",
     "Sign": "theory.channels",
     "GLM": "theory.glm",
-    "GaussianBernoulliRBM": "theory.hopfield",
+    "GaussianBernoulliRBM": "theory.boltzmann",
     "Hopfield": "theory.hopfield",
     "Model": "theory.model",
     "GaussianMean": "theory.means",

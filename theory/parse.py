@@ -216,13 +216,14 @@ def _said(tree: ast.AST) -> str:
 
 
 def _constructors() -> dict[str, Callable[..., Any]]:
-    from . import channels, glm, hopfield, priors
+    from . import boltzmann, channels, glm, hopfield, priors
 
     homes = {
         **dict.fromkeys(_PRIORS, priors),
         **dict.fromkeys(_CHANNELS, channels),
-        **dict.fromkeys(_MODELS, hopfield),
         "GLM": glm,
+        "Hopfield": hopfield,
+        "GaussianBernoulliRBM": boltzmann,
     }
     return {name: getattr(home, name) for name, home in homes.items() if hasattr(home, name)}
 
