@@ -9,7 +9,7 @@ import sympy
 
 import spinodal as sp
 from spinodal.equations.result import Status
-from spinodal.theory.hopfield import GaussianBernoulliRBM
+from spinodal.theory.boltzmann import GaussianBernoulliRBM
 from spinodal.validate import network
 from spinodal.validate.crosscheck import crosscheck
 from spinodal.validate.network import crosscheck_network, sample_network
