@@ -29,6 +29,7 @@ _TURN = 0.35  # largest angle between successive tangents, in radians
 _SMALLEST = 1e-6  # step, in units of the scales, at which a curve counts as lost
 _LOOSE = 1e-6  # last step of the corrector on the way: Newton's next one would be its square
 _ROUNDING = 1e-9  # step below which one that is no shorter than the last is taken for rounding
+_ASIDE = 0.5  # how far beyond a chord, in units of it, a point of its curve may project
 _SAME = 1e-12  # of the last unknown, in units of its scale: no difference
 # A curve has come to a limit if its last unknown moves less in so many steps in which another one moves more
 _STILL, _RUNS, _PATIENCE = 1e-6, 1e-2, 6
@@ -200,7 +201,7 @@ def follow(system: System, start: np.ndarray, window: tuple[float, float], bound
 
 def _one_way(system, y, t, window, bounds, largest, first, most):
     """Points after y in direction t, and why they end."""
-    scales, origin, h, still = system.scales, y, first, 0
+    scales, origin, beginning, h, still = system.scales, y, t, first, 0
     points: list[np.ndarray] = []
     for _ in range(most):
         guess = y + h * t * scales
@@ -238,7 +239,8 @@ def _one_way(system, y, t, window, bounds, largest, first, most):
                     return points, "lost"
                 continue
         away = (new[0] - origin) / scales
-        if len(points) > 3 and np.linalg.norm(away) < 1.5 * h and away @ turn < 0 < (away + h * turn) @ turn:
+        near = len(points) > 3 and np.linalg.norm(away) < 1.5 * h and away @ turn < 0 < (away + h * turn) @ turn
+        if near and turn @ beginning > 0:  # in the direction in which it began: it has not turned back
             return [*points, new[0], origin], "closed"
         step = np.abs(new[0] - y) / scales
         still = still + 1 if step[-1] < _STILL and step.max() > _RUNS else 0
@@ -295,7 +297,9 @@ def at_parameter(system: System, points: np.ndarray, u: float) -> list[np.ndarra
         across = np.zeros((1, len(guess)))
         across[0, -1] = 1.0
         y, _, _, converged = corrected(system, guess[None], across)
-        if converged[0]:
+        chord = (points[k + 1] - points[k]) / system.scales
+        along = (y[0] - points[k]) / system.scales @ chord / (chord @ chord)
+        if converged[0] and -_ASIDE < along < 1 + _ASIDE:
             found.append(y[0])
             continue
         try:  # a strongly bent stretch: along the curve itself

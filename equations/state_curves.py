@@ -15,6 +15,7 @@ import sympy as sp
 
 from ..theory.model import Model
 from .continuation import Bound, at_parameter, corrected, follow
+from .state_boundaries import KindFold
 from .states import KindFormulas, StateCurve, exact_zeros, kinds_of
 
 __all__ = ["curve_along", "states_at"]
@@ -26,6 +27,8 @@ _ROWS = (1200, 200, 200, 200)
 _ITERATIONS = 60
 _VANISHED = 20.0  # by which the logarithm of an unknown falls where the state becomes one of another kind
 _SEARCHED = 1e-5  # of the upper end of a window: below that no state is looked for, curves only go on
+_FAINT, _UNCERTAIN = np.log(1e-4), 0.03  # of the logarithm of an unknown: small, and not known
+_TRIED = 27  # values of a control at which a state is looked for, to follow it from there
 _CLOSED = 400  # points of a curve that needs no solving
 _LARGEST = 1.2  # step along a curve, in logarithms
 
@@ -147,7 +150,23 @@ def _followed(curve: StateCurve, start: np.ndarray, low: float, high: float) -> 
         found = follow(curve, start, window, _bounds(curve, start[:-1]), largest=_LARGEST, first=0.2)
     except ValueError:
         return None
-    return curve, found.points
+    return curve, _with_folds(curve, found.points)
+
+
+def _with_folds(curve: StateCurve, points: np.ndarray) -> np.ndarray:
+    """The points of a curve with its folds among them, so that states close to a fold stand between two points."""
+    steps = np.diff(points[:, -1])
+    fold = KindFold(curve.formulas, (curve.along, "_"), curve.others)
+    for k in np.flatnonzero(steps[:-1] * steps[1:] < 0)[::-1] + 1:
+        guess = np.append(points[k], 0.0)[None]
+        across = np.zeros_like(guess)
+        across[0, -1] = 1.0
+        y, _, _, good = corrected(fold, guess, across, 1e-12)
+        way = points[k + 1] - points[k - 1]
+        place = (y[0, :-1] - points[k]) @ way
+        if good[0] and np.abs(y[0, :-1] - points[k]).max() < np.abs(way).max() and place != 0:
+            points = np.insert(points, k + 1 if place > 0 else k, y[0, :-1], axis=0)
+    return points
 
 
 def curve_along(model: Model, name: str, along: str, controls: Mapping[str, float],
@@ -185,7 +204,8 @@ def curve_along(model: Model, name: str, along: str, controls: Mapping[str, floa
             return (curve, points[inside]) if inside.any() else None
         return _curve(model, name, along, key, low, high)
     # the kind's curves run along another control: find one state in the window, and follow it
-    for value in np.geomspace(max(low, _SEARCHED * high), high, 9)[[4, 6, 2, 7, 1, 5, 3, 8, 0]]:
+    values = np.geomspace(max(low, _SEARCHED * high), high, _TRIED)
+    for value in values[np.argsort(np.abs(np.arange(_TRIED) - _TRIED // 2), kind="stable")]:
         states = states_at(model, {**controls, along: float(value)}, (name,))
         if states:
             curve = StateCurve(kinds[name], along, _nonzero(dict(controls)))
@@ -231,6 +251,18 @@ def states_at(model: Model, controls: Mapping[str, float],
             continue
         curve, points = traced
         for y in at_parameter(curve, points, float(np.log(value))):
-            if not any(np.allclose(y[:-1], x, atol=1e-9) for f, x in found if f is formulas):
+            new = not any(np.allclose(y[:-1], x, atol=1e-9) for f, x in found if f is formulas)
+            if new and _certain(formulas, y[:-1], nonzero):
                 found.append((formulas, y[:-1]))
     return found
+
+
+def _certain(formulas: KindFormulas, x: np.ndarray, controls: Mapping[str, float]) -> bool:
+    """Whether rounding leaves anything of a state: at the transition at which it vanishes it does not."""
+    state = formulas.at(x[None], controls)
+    try:
+        away = np.linalg.solve(np.eye(len(x)) - state.jacobian[0], np.diag(state.residual_error[0]))
+    except np.linalg.LinAlgError:
+        return True  # exactly at a fold
+    lowest = x.min() < _FAINT
+    return not (lowest and np.abs(away).sum(axis=1).max() > _UNCERTAIN)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from ..theory.model import Model
 from ..theory.parameters import number
@@ -33,12 +34,17 @@ def checked_state_model(model: Model, controls: Mapping[str, Any]) -> tuple[Mode
     checked = {}
     for control, value in values.items():
         value = value.item() if isinstance(value, np.generic) else value
+        if control.name not in own and isinstance(value, float) and math.isinf(value):
+            checked[control] = sp.oo if value > 0 else -sp.oo  # the model says whether that is a limit of it
+            continue
         low = 0.0 if control.name in own else -math.inf
         checked[control] = number(control.name, value, low=low)
         if checked[control].free_symbols:
             raise TypeError(f"{control.name} = {value} is a symbol: give the control a number")
     numbers = {control.name: float(value) for control, value in checked.items() if control.name in own}
-    return model.at({control: value for control, value in checked.items() if control.name not in own}), numbers
+    concrete = model.at({control: value for control, value in checked.items() if control.name not in own})
+    concrete.check_point(numbers)
+    return concrete, numbers
 
 
 def state_points(model: Model, controls: Mapping[str, Any], tolerance: float) -> list[FixedPoint]:

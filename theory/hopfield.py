@@ -70,6 +70,7 @@ with t = infinity retrieves up to alpha = 1 at T = 0.
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, fields
 from functools import cached_property
 from types import MappingProxyType
@@ -160,8 +161,11 @@ class Hopfield(Model):
             raise TypeError(f"supervised = {self.supervised!r}: give True or False")
         for name in ("examples", "mixture"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, sp.Integer)) or value < 1):
+            if value is None and name == "examples":
+                continue
+            if isinstance(value, bool) or not isinstance(value, (numbers.Integral, sp.Integer)) or value < 1:
                 raise ValueError(f"{name} = {value!r}: give a whole number from 1 on")
+            object.__setattr__(self, name, int(value))
         if (self.examples is None) != (self.quality is None):
             lacking, given = ("quality", "examples") if self.quality is None else ("examples", "quality")
             raise ValueError(f"{given} = {getattr(self, given)} without {lacking}: give both, or dataset_entropy for "
@@ -187,6 +191,11 @@ class Hopfield(Model):
     @property
     def own_controls(self):
         return (alpha, temperature)
+
+    def check_point(self, values):
+        if self.dreaming == sp.oo and values.get("alpha", 0) >= 1:
+            raise ValueError(f"alpha = {values['alpha']} with dreaming = inf: the projector on as many patterns as "
+                             "spins couples nothing; give alpha below 1, or a finite time")
 
     @property
     def order_parameters(self):
@@ -232,7 +241,7 @@ class Hopfield(Model):
         """Averages over S and z of a spin in the field strength S + sqrt(variance) z.
 
         ``signal`` is E S tanh(h/tau)/n, ``archetype`` the overlap of the spin with one archetype, ``asymmetric`` the
-        response to fields that raise one condensed pattern and lower another.
+        response to fields that raise one condensed pattern, or example, and lower another.
         """
         n = sp.Integer(self.mixture)
         total = dict.fromkeys(("free_energy", "entropy", "susceptibility", "quartic", "signal", "archetype",
@@ -245,6 +254,10 @@ class Hopfield(Model):
             total["archetype"] += weight * spin["magnetisation"] * (mean / n if n > 1 else 1)
             if n > 1:
                 total["asymmetric"] += weight * spin["susceptibility"] * (n**2 - mean**2) / (n * (n - 1))
+            elif self.rule.shape is not None:  # of the examples of one archetype, whose sum is M sqrt(R) mean
+                examples, second = sp.Integer(self.examples), self.rule.second_moment
+                alike = (examples**2 * second * mean**2 - examples) / (examples * (examples - 1))
+                total["asymmetric"] += weight * spin["susceptibility"] * (1 - alike)
         return total
 
     def saddle_point(self):
@@ -318,16 +331,20 @@ class Hopfield(Model):
 
         coupled = sum(count * g / gap for count, g, gap in modes)
         common = n * strength**2 * (epsilon + k / delta)
-        diagonal = sp.S.Zero if self.diagonal else trace / 2
-        energy = -common / 2 - variance * chi / (2 * delta) - coupled / 2 + diagonal
+        # sum_k alpha_k g_k/N_k, less the trace unless the diagonal counts: without differences of large numbers
+        released = sum(count * g * (epsilon * (d - delta) + g * chi) / (gap * (epsilon * d + k * g))
+                       for count, g, gap in modes) + (trace if self.diagonal else 0)
+        energy = -common / 2 - variance * chi / (2 * delta) - released / 2
         noise = self._noise_entropy(modes, delta, d, chi)
-        free_energy = common / 2 + (variance * chi / 2 + spin["free_energy"]) / delta - coupled / 2 + diagonal
-        free_energy -= T * noise
+        free_energy = common / 2 + (variance * chi / 2 + spin["free_energy"]) / delta - released / 2 - T * noise
         # the response of a direction in which the state has no component: another pattern, the noise, a mixture's shape
         transverse = [] if strength != 0 else [chi / rest]
         if strength != 0 and n > 1:
             transverse.append(spin["asymmetric"] / rest)
-        fluctuation = (spin["quartic"] / tau if spin["quartic"] != 0 else 0) - 2 * k * chi + k**2
+        if strength != 0 and self.rule.shape is not None:
+            count, gain = self.rule.shape
+            transverse.append(spin["asymmetric"] / (count * (epsilon * delta + k * gain)))
+        fluctuation = (spin["quartic"] / tau if spin["quartic"] != 0 != a else 0) - 2 * k * chi + k**2
         response = fluctuation * sum((count * g**2 / gap**2 for count, g, gap in modes), sp.S.Zero)
         if variance == 0 and a != 0:
             transverse.append(response)
@@ -381,7 +398,8 @@ class Hopfield(Model):
             start |= {Delta: delta, s: 2 / (sp.pi * (self.rule.epsilon * delta + k - gap) ** 2)}
         else:
             anchor, path = {"alpha": _FEW, "temperature": 0.0}, ("temperature", "alpha")
-            field = sum(weight * sp.Abs(mean) for weight, mean, _ in self.rule.signal) / self.mixture
+            field = sum(weight * sp.sqrt(mean**2 + 2 * spread / sp.pi)  # about E abs S
+                        for weight, mean, spread in self.rule.signal) / self.mixture
             square = self.rule.epsilon**2 + k * (2 - k) * (1 - self.mixture * field**2)
             # spins at which all examples cancel follow the noise alone, sqrt(s) (1 - C) = sqrt(alpha), C ~ 1/sqrt(s)
             loose = sum((weight for weight, mean, spread in self.rule.signal if mean == 0 == spread), sp.S.Zero)

@@ -74,6 +74,13 @@ class LearningRule:
         gain = (1 - self.quality**2) / (self.examples * self.second_moment)
         return ((sp.S.One, sp.S.One), (sp.Integer(self.examples) - 1, gain))
 
+    @property
+    def shape(self) -> tuple[sp.Expr, sp.Expr] | None:
+        """M R, and the gain of features that tell examples of one archetype apart; None if the rule has none."""
+        if len(self.modes) == 1:
+            return None
+        return self.examples * self.second_moment, self.modes[1][1]
+
     @cached_property
     def delta_0(self) -> sp.Expr:
         """Delta_0, the positive root of its equation; an unknown of its own if features have two gains."""
@@ -82,8 +89,8 @@ class LearningRule:
             return sp.S.One
         if len(self.modes) > 1:
             return Delta_0
-        b = k - epsilon - k * alpha
-        return 2 * k / (b + sp.sqrt(b**2 + 4 * epsilon * k))
+        b = 1 - k * alpha
+        return 1 + 2 * k * alpha / (b + sp.sqrt(b**2 + 4 * epsilon * k * alpha))
 
     @property
     def trace(self) -> sp.Expr:

@@ -208,6 +208,14 @@ class Model(Parametrised):
                 equations.append(sp.Eq(gradient, 0, evaluate=False))
         return tuple(equations)
 
+    def check_point(self, values: Mapping[str, float]) -> None:
+        """Refuse values of the own controls that are possible one by one but not together.
+
+        Raises
+        ------
+        ValueError
+        """
+
     def check_controls(self, values: Mapping[str, Any]) -> dict[sp.Symbol, Any]:
         """Check names and values of controls; return them by symbol.
 

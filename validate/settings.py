@@ -24,8 +24,8 @@ def check_settings(
         Naming the setting, its value and the cure.
     """
     if not isinstance(model, GLM):
-        raise TypeError(f"model = {model!r} is a {type(model).__name__}, message passing on which is not there: give a "
-                        "GLM(prior, channel)")
+        raise TypeError(f"model = {model!r} is a {type(model).__name__}: give a GLM(prior, channel) to message "
+                        "passing")
     whole("instances", instances, 2, "a standard error needs two")
     whole(name, max_iterations, 1, "")
     if start not in STARTS:
