@@ -226,9 +226,8 @@ def test_retrieval_at_zero_temperature(alpha):
 def test_glass_temperature(alpha):
     """T_g = 1 + sqrt(alpha), where the paramagnet's replicon vanishes and the glass begins."""
     critical, cold = 1 + math.sqrt(alpha), 1 + 0.9 * math.sqrt(alpha)
-    if alpha == 3.0:
-        found = seeds(PLAIN, "alpha", {"temperature": critical}, (0.1, 10.0), "continuous")
-        assert found == pytest.approx({("paramagnet", ""): alpha}, rel=1e-13)
+    at = next(p for p in states(PLAIN, alpha, critical) if p.state == "paramagnet")
+    assert abs(at.observables["replicon"]) < 1e-14
     above, below = states(PLAIN, alpha, 1.01 * critical), states(PLAIN, alpha, cold)
     assert [(p.state, p.stable) for p in above] == [("paramagnet", True)]
     assert above[0].observables["replicon"] > 0
@@ -253,7 +252,6 @@ def test_glass_begins_linearly(alpha):
 # T_M, overlap there: computed independently with mpmath
 SPINODALS = {
     0.05: (0.54225503791808526584, 0.820288115010231643), 0.1: (0.3154322236817979878, 0.924803163511610954),
-    0.138: (0.041605907748472319054, 0.966049575040863809),
 }
 
 
@@ -486,7 +484,7 @@ def test_zero_temperature_is_joined(alpha, name):
 
 
 @given(st.floats(-4, 0.5), st.floats(-3, 0.3))
-@settings(deadline=None, max_examples=4, derandomize=True)
+@settings(deadline=None, max_examples=3, derandomize=True)
 def test_every_state_solves_the_equations(log_alpha, log_temperature):
     """The gradient of the free entropy vanishes, its value is the free entropy, and the status says so."""
     alpha, temperature = 10.0**log_alpha, 10.0**log_temperature
@@ -588,6 +586,8 @@ def test_both_ends_of_an_island():
     found = seeds_of(PLAIN, "temperature", {"alpha": 0.138}, (1e-5, 2.0))
     folds = sorted(math.exp(s.controls[0]) for s in found if s.kind == "spinodal")
     assert folds == pytest.approx([0.0041989385894819224713, 0.041605907748472319054], rel=1e-11)
+    (replicon,) = [math.exp(s.controls[0]) for s in found if s.kind == "replicon"]
+    assert abs(the(PLAIN, 0.138, replicon, "retrieval").observables["replicon"]) < 1e-10
 
 
 def test_a_small_island():

@@ -106,7 +106,7 @@ def test_states_are_stationary_points_of_the_free_entropy(name, alpha, temperatu
         assert np.abs(np.array(gradient) * reach).max() < 2e-11 / temperature
 
 
-@pytest.mark.parametrize("name", ["plain", "many examples dreaming", "dreaming oo"])
+@pytest.mark.parametrize("name", ["plain", "dreaming oo"])
 def test_energies_are_derivatives(name):
     """S = -df/dT by differences, whose own error is f''' (1e-4)^2/6."""
     model = MODELS.get(name) or sp.Hopfield(dreaming=sympy.oo)
@@ -118,7 +118,7 @@ def test_energies_are_derivatives(name):
         assert point.observables["entropy"] == pytest.approx((f[0] - f[1]) / (2 * step), abs=2e-6), point.state
 
 
-@pytest.mark.parametrize("name", ["plain", "dreaming 0.1", "unsupervised", "mixture"])
+@pytest.mark.parametrize("name", ["plain", "unsupervised", "mixture"])
 def test_zero_temperature_is_joined(name):
     model = MODELS[name]
     cold, near = states(model, 0.02, 0.0), states(model, 0.02, 1e-7)
@@ -435,10 +435,6 @@ EXAMPLES = [
     ({"dataset_entropy": 0.1, "dreaming": 1}, (0.05, 0.1), "retrieval", 0.993859050801533299, 0.994163690063485808,
      0.915289881264418732, 0.0167508644911623493, -0.43835468286824619, -0.437826230205821887, 0.00528452662424303007,
      0.982880707495251737 * 0.989445216559838735),
-    ({"examples": 5, "quality": 0.8, "dreaming": 1}, (0.05, 0.1), "retrieval", 0.969600550379985433,
-     0.982965247356924185, 0.906969469300839981, 0.0206537433449523889, -0.438081326407231847, -0.436674805245810619,
-     0.0140652116142122792,
-     0.930504673098451941 * 0.994138414525952674),
     ({"examples": 5, "quality": 0.8, "supervised": False, "dreaming": 1}, (0.05, 0.1), "retrieval",
      0.968020071011410444, 0.981831487975207274, 0.881158008147748582, 0.0219500926823372901, -0.426551281501070596,
      -0.425063839674641038,
