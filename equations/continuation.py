@@ -19,8 +19,8 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import brentq
 
-__all__ = ["Bound", "Evaluation", "System", "Trace", "at_parameter", "corrected", "follow", "located", "polished",
-           "refined", "tangents"]
+__all__ = ["Bound", "Evaluation", "System", "Trace", "at_parameter", "corrected", "follow", "located", "pinned",
+           "polished", "refined", "tangents"]
 
 _NEWTON = 12  # steps of the corrector at most
 _EASY = 3  # corrector steps up to which the next step may be longer
@@ -144,6 +144,14 @@ def corrected(system: System, guess: np.ndarray, normal: np.ndarray, tolerance: 
     return y, jacobian, steps, converged
 
 
+def pinned(system: System, guess: np.ndarray, tolerance: float = 1e-10) -> np.ndarray | None:
+    """The point of the curve next to a guess at the guess' last unknown; None if Newton's method finds none."""
+    across = np.zeros((1, len(guess)))
+    across[0, -1] = 1.0
+    y, _, _, converged = corrected(system, guess[None], across, tolerance)
+    return y[0] if converged[0] else None
+
+
 def _solved(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solutions of linear systems, NaN for singular ones."""
     try:
@@ -204,52 +212,53 @@ def _one_way(system, y, t, window, bounds, largest, first, most):
     scales, origin, beginning, h, still = system.scales, y, t, first, 0
     points: list[np.ndarray] = []
     for _ in range(most):
-        guess = y + h * t * scales
-        if not window[0] <= guess[-1] <= window[1]:
-            edge = _at_edge(system, y, guess, window, h)
-            if edge is not None and all(bound.inside(edge) > 0 for bound in bounds):
-                return [*points, edge], "window"
+        new, turn, steps, reason = _stepped(system, y, t, window, bounds, h)
+        if reason == "shorter":
             h *= _CUT
             if h < _SMALLEST:
                 return points, "lost"
             continue
-        new, jacobian, steps, converged = corrected(system, guess[None], t[None], _LOOSE)
-        turn = tangents(jacobian, scales)[0] if converged[0] else t
-        turn = turn if turn @ t >= 0 else -turn
-        if not converged[0] or turn @ t < np.cos(_TURN):
-            h *= _CUT
-            if h < _SMALLEST:
-                return points, "lost"
-            continue
-        if not window[0] <= new[0, -1] <= window[1]:
-            edge = _at_edge(system, y, new[0], window, h)
-            if edge is not None and all(bound.inside(edge) > 0 for bound in bounds):
-                return [*points, edge], "window"
-            h *= _CUT
-            if h < _SMALLEST:
-                return points, "lost"
-            continue
-        outside = next((bound for bound in bounds if not bound.inside(new[0]) > 0), None)
-        if outside is not None:
-            try:
-                return [*points, located(system, y, new[0], outside.inside)], outside.reason
-            except ValueError:  # the step has jumped to another curve
-                h *= _CUT
-                if h < _SMALLEST:
-                    return points, "lost"
-                continue
-        away = (new[0] - origin) / scales
+        if reason:
+            return [*points, new], reason
+        away = (new - origin) / scales
         near = len(points) > 3 and np.linalg.norm(away) < 1.5 * h and away @ turn < 0 < (away + h * turn) @ turn
         if near and turn @ beginning > 0:  # in the direction in which it began: it has not turned back
-            return [*points, new[0], origin], "closed"
-        step = np.abs(new[0] - y) / scales
+            return [*points, new, origin], "closed"
+        step = np.abs(new - y) / scales
         still = still + 1 if step[-1] < _STILL and step.max() > _RUNS else 0
-        points.append(new[0])
+        points.append(new)
         if still == _PATIENCE:
             return points, "limit"
-        y, t = new[0], turn
+        y, t = new, turn
         h = min(largest, h * _GROWTH if steps <= _EASY else h)
     return points, "lost"
+
+
+def _stepped(system, y, t, window, bounds, h):
+    """The next point, the tangent there, the corrector's steps, and why the curve ends at it: ``""`` if it goes on,
+    ``"shorter"`` if the step was too long.
+    """
+    again = y, t, 0, "shorter"
+    guess = y + h * t * system.scales
+    beyond = guess
+    if window[0] <= guess[-1] <= window[1]:
+        new, jacobian, steps, converged = corrected(system, guess[None], t[None], _LOOSE)
+        turn = tangents(jacobian, system.scales)[0] if converged[0] else t
+        turn = turn if turn @ t >= 0 else -turn
+        if not converged[0] or turn @ t < np.cos(_TURN):
+            return again
+        beyond = new[0]
+    if not window[0] <= beyond[-1] <= window[1]:
+        edge = _at_edge(system, y, beyond, window, h)
+        inside = edge is not None and all(bound.inside(edge) > 0 for bound in bounds)
+        return (edge, t, 0, "window") if inside else again
+    outside = next((bound for bound in bounds if not bound.inside(beyond) > 0), None)
+    if outside is None:
+        return beyond, turn, steps, ""
+    try:
+        return located(system, y, beyond, outside.inside), turn, steps, outside.reason
+    except ValueError:  # the step has jumped to another curve
+        return again
 
 
 def _at_edge(system, y, beyond, window, h):
@@ -257,11 +266,8 @@ def _at_edge(system, y, beyond, window, h):
     edge = window[0] if beyond[-1] < window[0] else window[1]
     guess = y + (edge - y[-1]) / (beyond[-1] - y[-1]) * (beyond - y)
     guess[-1] = edge
-    across = np.zeros((1, len(y)))
-    across[0, -1] = 1.0
-    new, _, _, converged = corrected(system, guess[None], across)
-    near = np.linalg.norm((new[0] - y) / system.scales) <= 2 * h
-    return new[0] if converged[0] and near else None
+    new = pinned(system, guess)
+    return new if new is not None and np.linalg.norm((new - y) / system.scales) <= 2 * h else None
 
 
 def located(system: System, a: np.ndarray, b: np.ndarray, function: Callable[[np.ndarray], float]) -> np.ndarray:
@@ -294,13 +300,10 @@ def at_parameter(system: System, points: np.ndarray, u: float) -> list[np.ndarra
         t = side[k] / (side[k] - side[k + 1])
         guess = points[k] + t * (points[k + 1] - points[k])
         guess[-1] = u
-        across = np.zeros((1, len(guess)))
-        across[0, -1] = 1.0
-        y, _, _, converged = corrected(system, guess[None], across)
+        y = pinned(system, guess)
         chord = (points[k + 1] - points[k]) / system.scales
-        along = (y[0] - points[k]) / system.scales @ chord / (chord @ chord)
-        if converged[0] and -_ASIDE < along < 1 + _ASIDE:
-            found.append(y[0])
+        if y is not None and -_ASIDE < (y - points[k]) / system.scales @ chord / (chord @ chord) < 1 + _ASIDE:
+            found.append(y)
             continue
         try:  # a strongly bent stretch: along the curve itself
             found.append(located(system, points[k], points[k + 1], lambda y: float(y[-1] - u)))

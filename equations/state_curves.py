@@ -14,9 +14,9 @@ import numpy as np
 import sympy as sp
 
 from ..theory.model import Model
-from .continuation import Bound, at_parameter, corrected, follow
+from .continuation import Bound, at_parameter, follow, pinned
 from .state_boundaries import KindFold
-from .states import KindFormulas, StateCurve, exact_zeros, kinds_of
+from .states import KindFormulas, StateCurve, exact_zeros, kinds_of, nonzero
 
 __all__ = ["curve_along", "states_at"]
 
@@ -38,10 +38,8 @@ def _settled(formulas: KindFormulas, controls: Mapping[str, float], guess: np.nd
     if not len(guess):
         return guess
     curve = StateCurve(formulas, "_", controls)
-    across = np.zeros((1, len(guess) + 1))
-    across[0, -1] = 1.0
-    y, _, _, good = corrected(curve, np.append(guess, 0.0)[None], across, 1e-12)
-    return y[0, :-1] if good[0] and curve.inside(y[0]) > 0 else None
+    y = pinned(curve, np.append(guess, 0.0), 1e-12)
+    return y[:-1] if y is not None and curve.inside(y) > 0 else None
 
 
 def _moved(curve: StateCurve, x: np.ndarray, start: float, target: float) -> np.ndarray | None:
@@ -69,11 +67,9 @@ def _anchored(model: Model, name: str, controls: tuple[tuple[str, float], ...]) 
     formulas = kinds_of(model, exact_zeros(model, values))[name]
     symbols = {sp.Symbol(c, real=True): v for c, v in values.items()}
     guess = np.array([float(sp.log(formulas.kind.start[x].subs(symbols))) for x in formulas.unknowns])
-    nonzero = _nonzero(values)
-    first = _settled(formulas, nonzero, guess)
-    if first is not None:
-        return first
-    return _scanned(formulas, nonzero, guess)
+    left = nonzero(values)
+    first = _settled(formulas, left, guess)
+    return first if first is not None else _scanned(formulas, left, guess)
 
 
 def _scanned(formulas: KindFormulas, controls: Mapping[str, float], guess: np.ndarray) -> np.ndarray | None:
@@ -104,10 +100,6 @@ def _scanned(formulas: KindFormulas, controls: Mapping[str, float], guess: np.nd
     return None
 
 
-def _nonzero(controls: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in controls.items() if value != 0 or not isinstance(value, (int, float))}
-
-
 @lru_cache(maxsize=512)
 def _curve(model: Model, name: str, along: str, controls: tuple[tuple[str, float], ...],
            low: float, high: float) -> tuple[StateCurve, np.ndarray] | None:
@@ -125,10 +117,10 @@ def _curve(model: Model, name: str, along: str, controls: tuple[tuple[str, float
         curve_formulas = kinds_of(model, exact_zeros(model, at | {c: 1.0}))[name]
         if at[c] == 0:  # leave zero by a small step
             at[c] = min(_FLOOR, low if c == along else wanted[c])
-            x = _settled(curve_formulas, _nonzero(at), x)
+            x = _settled(curve_formulas, nonzero(at), x)
             if x is None:
                 return None
-        curve = StateCurve(curve_formulas, c, {k: v for k, v in _nonzero(at).items() if k != c})
+        curve = StateCurve(curve_formulas, c, {k: v for k, v in nonzero(at).items() if k != c})
         if c == along:
             break
         x = _moved(curve, x, at[c], wanted[c])
@@ -158,14 +150,13 @@ def _with_folds(curve: StateCurve, points: np.ndarray) -> np.ndarray:
     steps = np.diff(points[:, -1])
     fold = KindFold(curve.formulas, (curve.along, "_"), curve.others)
     for k in np.flatnonzero(steps[:-1] * steps[1:] < 0)[::-1] + 1:
-        guess = np.append(points[k], 0.0)[None]
-        across = np.zeros_like(guess)
-        across[0, -1] = 1.0
-        y, _, _, good = corrected(fold, guess, across, 1e-12)
+        y = pinned(fold, np.append(points[k], 0.0), 1e-12)
+        if y is None:
+            continue
         way = points[k + 1] - points[k - 1]
-        place = (y[0, :-1] - points[k]) @ way
-        if good[0] and np.abs(y[0, :-1] - points[k]).max() < np.abs(way).max() and place != 0:
-            points = np.insert(points, k + 1 if place > 0 else k, y[0, :-1], axis=0)
+        place = (y[:-1] - points[k]) @ way
+        if np.abs(y[:-1] - points[k]).max() < np.abs(way).max() and place != 0:
+            points = np.insert(points, k + 1 if place > 0 else k, y[:-1], axis=0)
     return points
 
 
@@ -198,7 +189,7 @@ def curve_along(model: Model, name: str, along: str, controls: Mapping[str, floa
     if along == path[-1] or not kinds[name].unknowns:
         key = tuple(sorted((c, float(v)) for c, v in controls.items()))
         if not kinds[name].unknowns:
-            curve = StateCurve(kinds[name], along, _nonzero(dict(controls)))
+            curve = StateCurve(kinds[name], along, nonzero(controls))
             points = np.log(np.geomspace(max(low, _SEARCHED * high), high, _CLOSED))[:, None]
             inside = (curve.at(points).positive > 0).all(axis=1)
             return (curve, points[inside]) if inside.any() else None
@@ -208,7 +199,7 @@ def curve_along(model: Model, name: str, along: str, controls: Mapping[str, floa
     for value in values[np.argsort(np.abs(np.arange(_TRIED) - _TRIED // 2), kind="stable")]:
         states = states_at(model, {**controls, along: float(value)}, (name,))
         if states:
-            curve = StateCurve(kinds[name], along, _nonzero(dict(controls)))
+            curve = StateCurve(kinds[name], along, nonzero(controls))
             return _followed(curve, np.append(states[0][1], np.log(value)), low, high)
     return None
 
@@ -228,13 +219,13 @@ def states_at(model: Model, controls: Mapping[str, float],
     """
     zero = exact_zeros(model, controls)
     values = {name: float(v) for name, v in controls.items()}
+    left = nonzero(values)
     found = []
     for name, formulas in kinds_of(model, zero).items():
         if names is not None and name not in names:
             continue
-        nonzero = _nonzero(values)
         if not formulas.unknowns:
-            if (formulas.at(np.empty((1, 0)), nonzero).positive > 0).all():
+            if (formulas.at(np.empty((1, 0)), left).positive > 0).all():
                 found.append((formulas, np.empty(0)))
             continue
         path = [c for c in formulas.kind.path if c not in zero]
@@ -252,7 +243,7 @@ def states_at(model: Model, controls: Mapping[str, float],
         curve, points = traced
         for y in at_parameter(curve, points, float(np.log(value))):
             new = not any(np.allclose(y[:-1], x, atol=1e-9) for f, x in found if f is formulas)
-            if new and _certain(formulas, y[:-1], nonzero):
+            if new and _certain(formulas, y[:-1], left):
                 found.append((formulas, y[:-1]))
     return found
 

@@ -13,7 +13,7 @@ from ..theory.model import Model
 from ..theory.parameters import number
 from .result import FixedPoint, Status
 from .state_curves import states_at
-from .states import KindFormulas, exact_zeros
+from .states import KindFormulas, nonzero
 
 __all__ = ["checked_state_model", "dominance", "fixed_point", "state_points"]
 
@@ -50,10 +50,8 @@ def checked_state_model(model: Model, controls: Mapping[str, Any]) -> tuple[Mode
 def state_points(model: Model, controls: Mapping[str, Any], tolerance: float) -> list[FixedPoint]:
     """Every fixed point at given controls, stable or not."""
     concrete, own = checked_state_model(model, controls)
-    zero = exact_zeros(concrete, own)
-    nonzero = {name: value for name, value in own.items() if name not in zero}
     labels = {name: float(value) for name, value in controls.items()}
-    return [fixed_point(formulas, x, nonzero, own, labels, tolerance)
+    return [fixed_point(formulas, x, nonzero(own), own, labels, tolerance)
             for formulas, x in states_at(concrete, own)]
 
 

@@ -17,7 +17,8 @@ from ..theory.model import Model, StateKind
 from .compile import compile_expressions
 from .continuation import Evaluation
 
-__all__ = ["DifferencedSystem", "KindFormulas", "Measured", "StateCurve", "States", "exact_zeros", "kinds_of"]
+__all__ = ["DifferencedSystem", "KindFormulas", "Measured", "StateCurve", "States", "exact_zeros", "kinds_of",
+           "nonzero"]
 
 _TOLERANCE = 1e-13
 _DIFFERENCE = 1e-5  # of unknowns, in units of the scales, over which Jacobians are taken
@@ -179,6 +180,11 @@ class StateCurve(DifferencedSystem):
 def exact_zeros(model: Model, controls: Mapping[str, Any]) -> frozenset[str]:
     """Names of the model's own controls that are exactly zero."""
     return frozenset(c.name for c in model.own_controls if c.name in controls and controls[c.name] == 0)
+
+
+def nonzero(controls: Mapping[str, float]) -> dict[str, float]:
+    """The controls that equations at exact zeros still contain."""
+    return {name: value for name, value in controls.items() if value != 0}
 
 
 @lru_cache(maxsize=64)

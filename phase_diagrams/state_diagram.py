@@ -18,7 +18,7 @@ from ..equations.result import Status
 from ..equations.state_boundaries import KindCrossing
 from ..equations.state_curves import states_at
 from ..equations.state_points import checked_state_model, fixed_point
-from ..equations.states import KindFormulas, exact_zeros
+from ..equations.states import KindFormulas, nonzero
 from ..equations.surface import Axis
 from ..theory.model import Model
 from ..theory.parameters import number
@@ -241,8 +241,7 @@ def _named(plane: Plane, at: dict[str, float]) -> dict[str, Any]:
     model, own = plane.model, dict(plane.others)
     for name, value in at.items():
         model, own = with_control(model, own, name, value)
-    nonzero = {name: value for name, value in own.items() if name not in exact_zeros(model, own)}
-    states = [(formulas.kind, fixed_point(formulas, x, nonzero, own, own, 1e-12))
+    states = [(formulas.kind, fixed_point(formulas, x, nonzero(own), own, own, 1e-12))
               for formulas, x in states_at(model, own)]
     stable = [(kind, point) for kind, point in states if point.stable]
     if not stable:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..equations.continuation import Bound, at_parameter, corrected, follow, located, polished, refined, tangents
+from ..equations.continuation import Bound, at_parameter, follow, located, pinned, polished, refined, tangents
 from ..equations.state_boundaries import KindCrossing, KindLevel, StateBoundary
-from ..equations.states import States, exact_zeros, kinds_of
+from ..equations.states import States, exact_zeros, kinds_of, nonzero
 from ..equations.surface import Axis
 from ..theory.model import Model
 from .search import Sweeps
@@ -189,8 +189,7 @@ def trace_state(plane: Plane, seed: dict[str, Any]) -> dict[str, Any]:
 
 def _system(plane: Plane, seed: StateSeed) -> StateBoundary:
     zero = exact_zeros(plane.model, plane.others)
-    nonzero = {name: value for name, value in plane.others.items() if name not in zero}
-    return system_for(seed, plane.model, zero, (plane.first.name, plane.second.name), nonzero)
+    return system_for(seed, plane.model, zero, (plane.first.name, plane.second.name), nonzero(plane.others))
 
 
 def _line(plane: Plane, seed: StateSeed, found: Mapping[str, Any]) -> StateLine | None:
@@ -229,9 +228,8 @@ def at_zero(plane: Plane, line: StateLine, end: int) -> np.ndarray | None:
     """
     model, others = with_control(plane.model, plane.others, plane.second.name, 0)
     zero = exact_zeros(model, others)
-    nonzero = {name: value for name, value in others.items() if name not in zero}
     try:
-        system = system_for(line.seed, model, zero, (plane.first.name, "_"), nonzero)
+        system = system_for(line.seed, model, zero, (plane.first.name, "_"), nonzero(others))
     except KeyError:  # a kind that does not exist there
         return None
     if line.seed.kind == "replicon" and system.formulas.kind.instability is None:
@@ -242,10 +240,8 @@ def at_zero(plane: Plane, line: StateLine, end: int) -> np.ndarray | None:
         guess = np.array([*(known[name] for name in _names(system)), line.points[end][-2], 0.0])
     except KeyError:
         return None
-    across = np.zeros((1, len(guess)))
-    across[0, -1] = 1.0
-    new, _, _, good = corrected(system, guess[None], across, 1e-12)
-    return new[0] if good[0] and abs(new[0, -2] - guess[-2]) < 1e-3 else None
+    new = pinned(system, guess, 1e-12)
+    return new if new is not None and abs(new[-2] - guess[-2]) < 1e-3 else None
 
 
 def _names(system: StateBoundary) -> list[tuple[str, str]]:
@@ -265,7 +261,7 @@ def onset_at_zero(plane: Plane) -> float | None:
     for formulas in kinds_of(plane.model, zero).values():
         if formulas.kind.branch == "uninformative" and not formulas.unknowns and formulas.kind.transverse:
             system = KindLevel(formulas, (plane.second.name, "_"), plane.others, 0)
-            y, _, _, good = corrected(system, np.zeros((1, 2)), np.array([[0.0, 1.0]]), 1e-13)
-            if good[0]:
-                return float(np.exp(y[0, 0]))
+            y = pinned(system, np.zeros(2), 1e-13)
+            if y is not None:
+                return float(np.exp(y[0]))
     return None

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from ..equations.continuation import at_parameter, corrected
+from ..equations.continuation import at_parameter, pinned
 from ..equations.state_boundaries import KindCrossing, KindFold, KindLevel, StateBoundary
 from ..equations.state_curves import curve_along
-from ..equations.states import StateCurve, States, exact_zeros, kinds_of
+from ..equations.states import StateCurve, States, exact_zeros, kinds_of, nonzero
 from ..theory.model import Model
 
 __all__ = ["StateSeed", "seeds_of", "system_for"]
@@ -75,7 +75,6 @@ def seeds_of(model: Model, along: str, others: Mapping[str, float], window: tupl
         Of the control along the slice, positive.
     """
     zero = exact_zeros(model, others)
-    nonzero = {name: value for name, value in others.items() if name not in zero}
     curves: dict[str, Any] = {}
     for name in kinds_of(model, zero):
         found = curve_along(model, name, along, others, window)
@@ -86,20 +85,17 @@ def seeds_of(model: Model, along: str, others: Mapping[str, float], window: tupl
     low, high = np.log(window[0]) - 1e-9, np.log(window[1]) + 1e-9
     solved: list[StateSeed] = []
     for seed in rough:
-        exact = _solved(seed, system_for(seed, model, zero, (along, _NOTHING), nonzero))
+        exact = _solved(seed, system_for(seed, model, zero, (along, _NOTHING), nonzero(others)))
         if exact is not None and low <= exact.controls[0] <= high and not any(_same(exact, one) for one in solved):
             solved.append(exact)
     return solved
 
 
 def _solved(seed: StateSeed, system: StateBoundary) -> StateSeed | None:
-    guess = np.array([*seed.x, *seed.controls, 0.0])[None]
-    across = np.zeros_like(guess)
-    across[0, -1] = 1.0
-    y, _, _, good = corrected(system, guess, across, 1e-12)
-    if not good[0] or system.states(y).positive.min(initial=np.inf) <= 0:
+    y = pinned(system, np.array([*seed.x, *seed.controls, 0.0]), 1e-12)
+    if y is None or system.states(y[None]).positive.min(initial=np.inf) <= 0:
         return None
-    return replace(seed, x=tuple(map(float, y[0, :-2])), controls=(float(y[0, -2]),))
+    return replace(seed, x=tuple(map(float, y[:-2])), controls=(float(y[-2]),))
 
 
 def _same(one: StateSeed, other: StateSeed) -> bool:

@@ -16,7 +16,7 @@ from ..equations.result import Status
 from ..equations.state_boundaries import KindCrossing, StateBoundary
 from ..equations.state_curves import states_at
 from ..equations.state_points import checked_state_model
-from ..equations.states import KindFormulas, exact_zeros, kinds_of
+from ..equations.states import KindFormulas, exact_zeros, kinds_of, nonzero
 from ..equations.surface import Axis
 from ..theory.model import Model
 from ..theory.parameters import number
@@ -53,9 +53,8 @@ def state_thresholds(model: Model, along: str, low: float, high: float, progress
 def _on_slice(model: Model, along: str, others: dict[str, float],
               window: tuple[float, float]) -> Iterator[dict[str, Any]]:
     zero = exact_zeros(model, others)
-    nonzero = {name: value for name, value in others.items() if name not in zero}
     for seed in seeds_of(model, along, others, window):
-        system = system_for(seed, model, zero, (along, "_"), nonzero)
+        system = system_for(seed, model, zero, (along, "_"), nonzero(others))
         y = np.array([*seed.x, *seed.controls, 0.0])
         value = float(np.exp(seed.controls[0]))
         # the informative state exists, and dominates, below
@@ -86,16 +85,16 @@ def _across(model: Model, first: str, axis: Axis, controls: dict[str, Any],
 def _row(seed: StateSeed, system: StateBoundary, y: np.ndarray, value: float, error: float, model: Model,
          own: dict[str, float], side: int) -> dict[str, Any]:
     """One threshold; `side` is where its informative state is, -1 below and 1 above the value."""
-    nonzero, zero = system.controls_at(y), exact_zeros(model, own)
+    controls, zero = system.controls_at(y), exact_zeros(model, own)
     n = len(system.formulas.unknowns)
-    here = _measures(system.formulas, y[:n], nonzero)
+    here = _measures(system.formulas, y[:n], controls)
     there = here
     if isinstance(system, KindCrossing):
-        there = _measures(system.other, y[n:-2], nonzero)
+        there = _measures(system.other, y[n:-2], controls)
     elif seed.kind == "spinodal":
         poor = [name for name, one in kinds_of(model, zero).items() if one.kind.branch == "uninformative"]
-        rivals = [_measures(formulas, x, nonzero) for formulas, x in states_at(model, own, poor)
-                  if (formulas.at(x[None], nonzero).eigenvalues() < 1).all()]
+        rivals = [_measures(formulas, x, controls) for formulas, x in states_at(model, own, poor)
+                  if (formulas.at(x[None], controls).eigenvalues() < 1).all()]
         there = rivals[0] if rivals else dict.fromkeys(here, float("nan"))
     below, above = (here, there) if side < 0 else (there, here)
     good = error <= _RELATIVE * abs(value)
