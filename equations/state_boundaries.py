@@ -15,8 +15,10 @@ import numpy as np
 
 from .states import DifferencedSystem, KindFormulas, States
 
-__all__ = ["KindCrossing", "KindFold", "KindLevel", "StateBoundary"]
+__all__ = ["SINGULARITY_ERROR", "KindCrossing", "KindFold", "KindLevel", "StateBoundary"]
 
+# Of a determinant of up to four rows: entries of the Jacobian were measured to 4e-14 of max(1, |entry|)
+SINGULARITY_ERROR = 1e-12
 _EPS = np.finfo(float).eps
 
 
@@ -84,7 +86,7 @@ class KindFold(StateBoundary):
 
     def condition(self, found):
         value = found.singularity()
-        return value, np.full(len(value), 1e-12)
+        return value, np.full(len(value), SINGULARITY_ERROR)
 
 
 @dataclass(frozen=True)

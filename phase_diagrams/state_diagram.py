@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..equations.continuation import located
 from ..equations.result import Status
-from ..equations.state_boundaries import KindCrossing
+from ..equations.state_boundaries import SINGULARITY_ERROR, KindCrossing
 from ..equations.state_curves import states_at
 from ..equations.state_points import checked_state_model, fixed_point
 from ..equations.states import KindFormulas, nonzero
@@ -36,6 +36,7 @@ _VERTEX = 1e-9  # error of the logarithm of the first control beyond which a ver
 _WINDOW = 1e-12
 _THIN = 1e-6  # of the window: strips thinner than this are not regions
 _NEAR = 1e-8  # of the window: a line that ends below goes on to 0
+_SLOPE = 1e-9  # error of a slope: residuals, known to 1e-14, are differenced over 1e-5
 _NO_REGION = ("replicon",)  # boundaries that do not part regions: the states are the same on both sides
 
 
@@ -187,11 +188,14 @@ def _special_points(plane: Plane, lines: Sequence[StateLine], tables: Sequence[p
                   " ".join(str(k) for k, _ in members))
     for k, line in enumerate(lines):
         if line.seed.kind == "replicon" and "spinodal" in (line.start, line.stop):
-            side = 0 if line.start == "spinodal" else -1
-            y = line.points[side]
+            side, before = (0, 1) if line.start == "spinodal" else (-1, -2)
+            y, neighbour = line.points[side], line.points[before]
             a, b = (float(np.exp(v)) for v in y[-2:])
+            # the determinant is zero there: its error over its slope along the line
+            slope = line.system.states(neighbour[None]).singularity()[0] / (neighbour[-1] - y[-1])
+            spread = SINGULARITY_ERROR / abs(float(slope))
             met = [j for j in spinodals if lines[j].seed.state == line.seed.state]
-            yield row("replicon_end", {first: a, second: b}, {first: float(line.errors[side]) * a, second: 1e-10 * b},
+            yield row("replicon_end", {first: a, second: b}, {first: float(line.errors[side]) * a, second: spread * b},
                       _measured(line, y[None]).iloc[0], " ".join(map(str, [k, *met])))
         if line.seed.kind in ("spinodal", "first_order"):
             for y, spread in _turns(line):
@@ -206,7 +210,8 @@ def _turns(line: StateLine) -> Iterator[tuple[np.ndarray, float]]:
     slopes = np.array([line.tangent(y)[-2:] for y in line.points])
     slopes *= np.sign(slopes[:, 1:])
     ratio = slopes[:, 0] / slopes[:, 1]
-    for k in np.flatnonzero((ratio[:-1] * ratio[1:] < 0) & (np.abs(ratio[:-1]) > 1e-9) & (np.abs(ratio[1:]) > 1e-9)):
+    steep = np.abs(ratio) > _SLOPE
+    for k in np.flatnonzero((ratio[:-1] * ratio[1:] < 0) & steep[:-1] & steep[1:]):
 
         def rate(y: np.ndarray) -> float:
             t = line.tangent(y)
@@ -214,7 +219,7 @@ def _turns(line: StateLine) -> Iterator[tuple[np.ndarray, float]]:
 
         y = located(line.system, line.points[k], line.points[k + 1], rate)
         bend = abs(ratio[k + 1] - ratio[k]) / abs(line.points[k + 1, -1] - line.points[k, -1])
-        yield y, 1e-9 / bend  # slopes come from differences of residuals
+        yield y, _SLOPE / bend
 
 
 def strips_of(plane: Plane, across: Axis, up: Axis, lines: Sequence[tuple[int, list[tuple[float, float]]]], low: float,
