@@ -286,7 +286,7 @@ def _validate(options: argparse.Namespace, kept: list[str]) -> int:
         settings["sizes"] = [parse_whole("sizes", one, 2) for one in options.sizes.split(",")]
     more = {"state": options.state, "sweeps": options.sweeps and parse_whole("sweeps", options.sweeps, 1)}
     more = {name: value for name, value in more.items() if value is not None}
-    if more and not entry.model.has_kinds:
+    if more and entry.model.solved_by != "kinds":
         name, value = next(iter(more.items()))
         raise ValueError(f"{name} = {value}: only networks take it, and {entry.name} is none")
     bar = sys.stderr.isatty()

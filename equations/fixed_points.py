@@ -12,6 +12,7 @@ import sympy as sp
 
 from ..theory.model import Model
 from ..theory.parameters import number, positive
+from .coupling_points import coupling_points
 from .curve import Curve, curve_of
 from .points import Limit, Points
 from .result import FixedPoint, Status
@@ -21,6 +22,7 @@ __all__ = ["check_digits", "concrete", "equilibrium", "fixed_points"]
 
 _NEAR_FOLD = 1e-3  # slope d ln control/d ln mhat below which an error is blamed on a spinodal
 _TOLERANCE = 1e-12
+_SOLVERS = {"kinds": state_points, "couplings": coupling_points}  # of models without one explicit curve
 
 
 def fixed_points(model: Model, *, tolerance: float = _TOLERANCE, digits: int | None = None,
@@ -58,10 +60,11 @@ def fixed_points(model: Model, *, tolerance: float = _TOLERANCE, digits: int | N
     names = list(controls)
     is_batch = any(np.ndim(value) > 0 for value in controls.values())
     points = [dict(zip(names, values, strict=True)) for values in _broadcast(controls)]
-    if model.has_kinds:
+    if model.solved_by in _SOLVERS:
         if digits is not None:
             raise ValueError(f"digits = {digits}: {model.title} is solved in double precision; leave digits out")
-        found = [tuple(sorted(state_points(model, point, tolerance), key=dominance, reverse=True)) for point in points]
+        solve = _SOLVERS[model.solved_by]
+        found = [tuple(sorted(solve(model, point, tolerance), key=dominance, reverse=True)) for point in points]
         return tuple(found) if is_batch else found[0]
     members: dict[tuple, list[int]] = {}  # points that share everything but the linear control share a curve
     linear = model.linear_control.name
@@ -129,7 +132,7 @@ def concrete(model: Model, controls: Mapping[str, Any]) -> tuple[Model, float]:
     """
     if not isinstance(model, Model):
         raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
-    if model.has_kinds:
+    if model.solved_by != "curve":
         raise TypeError(f"model = {model!r}: its states do not lie on one explicit curve, which this needs; "
                         "fixed_points, equilibrium, thresholds and phase_diagram solve them")
     values = model.check_controls(dict(controls))

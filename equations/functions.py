@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -107,6 +108,11 @@ def log_sum_exp(*terms):
     return top + np.log(total)
 
 
+def largest(*terms):
+    """The largest of several numbers or arrays, element by element."""
+    return functools.reduce(np.maximum, terms)
+
+
 def _mp_log_ndtr(x):
     if x > 0:
         return mpmath.log1p(-mpmath.erfc(x / mpmath.sqrt(2)) / 2)
@@ -154,6 +160,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "LogInterval": log_interval,
     "IntervalMills": interval_mills,
     "LogSumExp": log_sum_exp,
+    "Largest": largest,
     "erf": special.erf,
     "erfc": special.erfc,
 }
@@ -170,4 +177,5 @@ MPMATH: dict[str, Callable[..., Any]] = {
     "LogInterval": lambda a, b: mpmath.log(_mp_interval(a, b)),
     "IntervalMills": lambda x, a, b: _mp_density(x) / _mp_interval(a, b),
     "LogSumExp": _mp_log_sum_exp,
+    "Largest": max,
 }

@@ -54,7 +54,7 @@ def axes_of(entry: Entry, x: Sequence[str] | None, y: Sequence[str] | None,
             why = f", as {known[0]} has a value" if known else ""
             raise ValueError(f"x is not given{why}: say --x NAME LO HI of one of {', '.join(free or entry.controls)}")
         across = known
-    if entry.model.has_kinds and up is not None:
+    if entry.model.solved_by == "kinds" and up is not None:
         return across, up
     linear = entry.model.linear_control.name
     if up is None:

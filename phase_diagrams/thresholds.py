@@ -15,6 +15,7 @@ from ..equations.surface import Axis
 from ..theory.model import Model
 from ..theory.parameters import number, symbol
 from .branches import check_bracket
+from .coupling_thresholds import coupling_thresholds
 from .search import Sweeps, search
 from .state_thresholds import state_thresholds
 from .transitions import Threshold, all_thresholds
@@ -68,10 +69,13 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
         model.check_controls({along: high, **controls})  # raises, with the nearest name
     if along in controls:
         raise ValueError(f"{along} = {controls[along]} is given a value and is the control to go along: leave one out")
-    if isinstance(model, Model) and model.has_kinds:
+    if isinstance(model, Model) and model.solved_by in ("kinds", "couplings"):
         if digits is not None:
             raise ValueError(f"digits = {digits}: {model.title} is solved in double precision; leave digits out")
-        table = state_thresholds(model, along, float(low), float(high), progress, controls)
+        if model.solved_by == "kinds":
+            table = state_thresholds(model, along, float(low), float(high), progress, controls)
+        else:
+            table = coupling_thresholds(model, along, float(low), float(high), controls)
         return _summarised(table, along, float(low), float(high), controls, lost)
     reduced, _ = concrete(model, {**controls, along: high})
     linear = model.linear_control.name

@@ -60,7 +60,7 @@ def phase_diagram(
     TypeError, ValueError
         For unknown, missing or impossible controls and windows, before any computation.
     """
-    if isinstance(model, Model) and model.has_kinds:
+    if isinstance(model, Model) and model.solved_by == "kinds":
         if levels:
             raise ValueError(f"levels = {levels!r}: {model.title} has no working form for them; leave levels out")
         return state_diagram(model, x=x, y=y, store=store, executor=executor, progress=progress, **controls)

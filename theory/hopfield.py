@@ -128,7 +128,7 @@ class Hopfield(Model):
     mixture: int = 1
 
     title = "Hopfield model"
-    has_kinds = True
+    solved_by = "kinds"
     units = ("+log Z per spin, in nats; energies per spin of H, which leaves out the diagonal of the couplings: "
              "with it they are lower by half its mean, alpha/2 for Hebb's rule")
     boundary_words = MappingProxyType({

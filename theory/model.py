@@ -10,9 +10,10 @@ from typing import Any
 
 import sympy as sp
 
+from .landscape import Landscape
 from .parameters import Parametrised
 
-__all__ = ["LimitState", "Model", "StateKind", "WorkingForm", "solve_linear"]
+__all__ = ["CouplingForm", "Criterion", "LimitState", "Model", "StateKind", "WorkingForm", "solve_linear"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +119,60 @@ class StateKind:
     path: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class CouplingForm:
+    """A free entropy that is linear in couplings, with states in closed form along one parameter.
+
+    Attributes
+    ----------
+    parameter : Symbol
+        s, over (0, inf); s = 0 is the state without signal, which exists for all couplings and has f = 0.
+    overlap : Symbol
+    overlap_at, mse_at : expression in s
+        The overlap grows with s from 0 to 1.
+    entropy : expression in s
+        The part of f without couplings.
+    terms : mapping of control to expression in the overlap
+        f = entropy + sum of term/control: the coupling is 1/control, 0 at an infinite control.
+    forces : mapping of control to polynomial in the overlap
+        State evolution s -> sum of force/control, whose fixed points are those of f.
+    """
+
+    parameter: sp.Symbol
+    overlap: sp.Symbol
+    overlap_at: sp.Expr
+    mse_at: sp.Expr
+    entropy: sp.Expr
+    terms: Mapping[sp.Symbol, sp.Expr]
+    forces: Mapping[sp.Symbol, sp.Expr]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criterion:
+    """A boundary that does not follow from the free entropy: where conditions on the controls begin or cease to hold.
+
+    Attributes
+    ----------
+    kind, branch : str
+        As tables call it.
+    conditions : tuple of expressions in the controls
+        All positive where an algorithm succeeds, or the landscape is trivial.
+    worst : tuple of (symbol, expression, mask), or None
+        One more condition: the expression is positive for -1 < symbol <= 0 wherever the mask is.
+    formal : expression in the controls, or None
+        Positive where the argument behind the conditions is not justified.
+    phrase : str
+        What holds where the conditions do, in the name of a region.
+    """
+
+    kind: str
+    branch: str
+    conditions: tuple[sp.Expr, ...]
+    worst: tuple[sp.Symbol, sp.Expr, sp.Expr] | None = None
+    formal: sp.Expr | None = None
+    phrase: str = ""
+
+
 class Model(Parametrised):
     """Base of the models in ``theory``: a frozen dataclass that states its free entropy symbolically."""
 
@@ -125,8 +180,9 @@ class Model(Parametrised):
     references: tuple[str, ...] = ()
     #: what the free entropy is, per what, in which unit
     units: str = "+log Z per component of the signal, in nats"
-    #: whether states are solved kind by kind (`state_kinds`), not along one explicit curve (`working_form`)
-    has_kinds: bool = False
+    #: how its states are found: along one explicit curve (`working_form`), kind by kind (`state_kinds`), or in closed
+    #: form (`coupling_form`); "counting" if there is only a `landscape` whose critical points are counted
+    solved_by: str = "curve"
     #: what boundaries are called in this model's field, by "kind branch"
     boundary_words: Mapping[str, str] = MappingProxyType({})
 
@@ -183,6 +239,21 @@ class Model(Parametrised):
         zero : names of own controls that are exactly zero, where the equations have another form
         """
         return ()
+
+    @property
+    def coupling_form(self) -> CouplingForm:
+        """The free entropy of a model whose states are known in closed form."""
+        raise NotImplementedError
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """Boundaries that do not follow from the free entropy, in the order in which success becomes harder."""
+        return ()
+
+    @property
+    def landscape(self) -> Landscape | None:
+        """The random function whose critical points can be counted, if there is one."""
+        return None
 
     @property
     def uninformed_overlap(self) -> sp.Expr:

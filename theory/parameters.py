@@ -19,10 +19,12 @@ _TAKEN = frozenset((
     "alpha", "m", "V", "mhat", "f",  # control, order parameters and free entropy of a generalized linear model
     "A", "B", "i",  # of a prior: precision, field, density of the information
     "omega", "h", "y",  # of a channel: field, its argument, output
+    "E",  # energy of a landscape
     "e", "pi",  # generated code reads these as numbers
 ))
-# derivatives u_n of a log-partition, averages I_n on a curve, derivatives with a prime, what is bound or generated
-_TAKEN_FORMS = re.compile(r"[uI]_\d.*|.*'|_.*")
+# derivatives u_n of a log-partition, averages I_n on a curve, derivatives with a prime, what is bound or generated,
+# noises of tensors
+_TAKEN_FORMS = re.compile(r"[uI]_\d.*|.*'|_.*|delta_(p|\d+)")
 
 # What a number may be made of to stay exact: every implementation of the averages knows these.
 _EXACT = (sp.Rational, sp.NumberSymbol, sp.Add, sp.Mul, sp.Pow, sp.exp, sp.log)

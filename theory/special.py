@@ -16,6 +16,7 @@ function                    meaning                                      derivat
 ``LogInterval(a, b)``       log(Phi(b) - Phi(a)), a < b                  ``IntervalMills``
 ``IntervalMills(x, a, b)``  phi(x)/(Phi(b) - Phi(a))                     stays in the family
 ``LogSumExp(a, b, ...)``    log(exp a + exp b + ...)                     softmax averages
+``Largest(a, b, ...)``      the largest of them                          1 for it, 0 for the others
 ==========================  ===========================================  =========================
 
 Their NumPy and mpmath implementations are in ``spinodal.equations.functions``.
@@ -28,7 +29,7 @@ from typing import Any
 import sympy as sp
 
 __all__ = [
-    "BinaryEntropy", "IntervalMills", "InverseMills", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp", "PoleEntropy",
+    "BinaryEntropy", "IntervalMills", "InverseMills", "Largest", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp", "PoleEntropy",
     "PosteriorFunction", "SechSquared", "Tanh", "TanhDeficit",
     "normal_density",
 ]
@@ -259,3 +260,20 @@ class LogSumExp(sp.Function):
     def _latex(self, printer, exp=None):
         body = "+".join(rf"e^{{{printer._print(x)}}}" for x in self.args)
         return rf"\log\left[{body}\right]" + (f"^{{{exp}}}" if exp else "")
+
+
+class Largest(sp.Function):
+    """The largest of several numbers; unlike ``Max`` it does not try to find out which while they are symbols."""
+
+    @classmethod
+    def eval(cls, *terms):
+        return sp.Max(*terms) if all(term.is_Number for term in terms) else None
+
+    def fdiff(self, argindex=1):
+        terms = list(self.args)
+        term = terms.pop(argindex - 1)
+        return sp.Piecewise((1, sp.And(*(term >= other for other in terms))), (0, True))
+
+    def _latex(self, printer, exp=None):
+        body = rf"\max\left({', '.join(map(printer._print, self.args))}\right)"
+        return rf"{body}^{{{exp}}}" if exp else body

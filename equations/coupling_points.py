@@ -1,0 +1,79 @@
+"""Fixed points and state evolution of models whose states are known in closed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..theory.model import Model
+from ..theory.parameters import number
+from .couplings import CouplingCurve, coupling_of, formulas_of
+from .result import FixedPoint, Status
+
+__all__ = ["checked_coupling_model", "coupling_points"]
+
+_NEAR_FOLD = 1e-3
+
+
+def checked_coupling_model(model: Model, controls: Mapping[str, Any]) -> tuple[Model, dict[str, float]]:
+    """The model with numbers for the parameters of its parts, and the values of its own controls; inf is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For unknown, missing or impossible controls.
+    """
+    own, values = {control.name for control in model.own_controls}, model.check_controls(dict(controls))
+    checked: dict[sp.Symbol, Any] = {}
+    for control, value in values.items():
+        value = value.item() if isinstance(value, np.generic) else value
+        infinite = value is sp.oo or (isinstance(value, float) and value == math.inf)
+        checked[control] = sp.oo if infinite and control.name in own else number(control.name, value)
+        if checked[control].free_symbols:
+            raise TypeError(f"{control.name} = {value} is a symbol: give the control a number")
+    numbers = {control.name: float(value) for control, value in checked.items() if control.name in own}
+    model.check_point(numbers)
+    return model.at({control: value for control, value in checked.items() if control.name not in own}), numbers
+
+
+def coupling_points(model: Model, controls: Mapping[str, Any], tolerance: float) -> list[FixedPoint]:
+    """Every fixed point at given controls, stable or not."""
+    concrete, own = checked_coupling_model(model, controls)
+    formulas = formulas_of(concrete)
+    couplings = {name: coupling_of(own[name]) for name in formulas.names}
+    along = max(couplings, key=couplings.__getitem__)  # the others are then no larger: its extrema lie well inside
+    curve = CouplingCurve(formulas, along, couplings)
+    return [_fixed_point(curve, s, stable, couplings[along], own, tolerance)
+            for s, stable in curve.states(couplings[along])]
+
+
+def _fixed_point(curve: CouplingCurve, s: float, stable: bool, coupling: float, labels: Mapping[str, float],
+                 tolerance: float) -> FixedPoint:
+    couplings = curve.couplings(coupling)
+    observables = curve.formulas.observed(s, couplings)
+    if s == 0:
+        onset = float(curve.formulas.onset(*couplings))
+        return FixedPoint(
+            order_parameters={curve.formulas.form.overlap.name: 0.0}, free_entropy=0.0, observables=observables,
+            eigenvalues=(onset,), stable=stable, status=Status.LIMIT, controls=dict(labels), state="no signal",
+        )
+    found = {name: float(value) for name, value in curve.formulas.at(s, couplings).items()}
+    c, slope, bend, rounding = curve(s)
+    away = rounding + abs(c - coupling)
+    # how far an error of the coupling moves the state: a root near a fold, linear elsewhere
+    shift = 2 * away / (abs(slope) + math.sqrt(slope * slope + 2 * abs(bend) * away)) + 2e-16 * s
+    # m = s/(1 + s) moves by (1 - m)^2 ds
+    error = float(max(shift * found["mse"] ** 2, found["free_entropy_error"]))
+    if error <= 10 * tolerance * max(1.0, abs(found["free_entropy"])):
+        status = Status.CONVERGED
+    else:
+        status = Status.ILL_CONDITIONED if found["slope"] > 1 - _NEAR_FOLD else Status.TOLERANCE_MISSED
+    return FixedPoint(
+        order_parameters={curve.formulas.form.overlap.name: found["overlap"]}, free_entropy=found["free_entropy"],
+        observables=observables, eigenvalues=(found["slope"],), stable=stable,
+        residual=abs(found["step"] / s - 1), error=error, status=status, controls=dict(labels),
+    )
