@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .equations.iterate import state_evolution
     from .equations.result import FixedPoint, Status
     from .phase_diagrams.branches import branches
+    from .phase_diagrams.complexity import Complexity, complexity
     from .phase_diagrams.diagram import PhaseDiagram
     from .phase_diagrams.figures import plot_branches, plot_landscape
     from .phase_diagrams.rasters import raster
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     )
     from .theory.glm import GLM
     from .theory.hopfield import Hopfield
+    from .theory.matrix_tensor import MatrixTensor
     from .theory.means import GaussianMean
     from .theory.model import Model
     from .theory.priors import (
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
         SciPyPrior,
         SparseRademacher,
     )
+    from .theory.spin_glass import SphericalSpinGlass
     from .validate.crosscheck import crosscheck
 
 __version__ = "0.1.0"
@@ -57,6 +60,7 @@ __all__ = [
     "GLM",
     "Abs",
     "Bernoulli",
+    "Complexity",
     "Discrete",
     "Door",
     "FixedPoint",
@@ -70,6 +74,7 @@ __all__ = [
     "Laplace",
     "LeakyReLU",
     "Linear",
+    "MatrixTensor",
     "Model",
     "PhaseDiagram",
     "PiecewiseLinear",
@@ -79,10 +84,12 @@ __all__ = [
     "SciPyPrior",
     "Sign",
     "SparseRademacher",
+    "SphericalSpinGlass",
     "Status",
     "__version__",
     "branches",
     "catalogue",
+    "complexity",
     "crosscheck",
     "equilibrium",
     "fixed_points",
@@ -117,6 +124,8 @@ _HOME = {
     "GLM": "theory.glm",
     "GaussianBernoulliRBM": "theory.boltzmann",
     "Hopfield": "theory.hopfield",
+    "MatrixTensor": "theory.matrix_tensor",
+    "SphericalSpinGlass": "theory.spin_glass",
     "Model": "theory.model",
     "GaussianMean": "theory.means",
     "catalogue": "theory.catalogue",
@@ -127,6 +136,8 @@ _HOME = {
     "state_evolution": "equations.iterate",
     "thresholds": "phase_diagrams.thresholds",
     "branches": "phase_diagrams.branches",
+    "Complexity": "phase_diagrams.complexity",
+    "complexity": "phase_diagrams.complexity",
     "PhaseDiagram": "phase_diagrams.diagram",
     "phase_diagram": "phase_diagrams.two_controls",
     "plot_branches": "phase_diagrams.figures",

@@ -110,6 +110,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     verb("list", _list, "the catalogue: named systems, their controls and references", system=False)
     equations = verb("equations", _equations, "free entropy, saddle point, what is measured, and in which units")
+    complexity = verb("complexity", _complexity, "how many critical points a landscape has, by overlap, energy, index",
+                      export=False)
+    complexity.add_argument("--against", choices=("overlap", "energy", "map"), help="what it depends on (map: both)")
+    complexity.add_argument("--between", nargs=2, metavar=("LO", "HI"), help="the range of it")
+    complexity.add_argument("--index", metavar="K", help="of the critical points: 0 minima, 1, 2, ..., or all")
+    complexity.add_argument("--overlap", metavar="M", help="at this overlap with the signal")
+    complexity.add_argument("--energy", metavar="E", help="at this energy")
+    complexity.add_argument("--points", metavar="N", help="along each axis")
+    complexity.add_argument("--output", metavar="FILE", type=Path, action="append", default=[],
+                            help="a picture (.pdf .png .svg) or the values (.csv .json); may be repeated")
+    complexity.add_argument("--format", choices=_FORMATS, help="of what is printed (table: what is of note)")
     solve = verb("solve", _solve, "all fixed points, stable or not, highest free entropy first")
     thresholds = verb("thresholds", _thresholds, "the transitions along a control, with error estimates")
     thresholds.add_argument("--along", metavar="NAME", help="the control that is varied (alpha)")
@@ -130,7 +141,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     validate.add_argument("--state", metavar="NAME", help="of a network: retrieval, 'spin glass' or paramagnet")
     validate.add_argument("--sweeps", metavar="N", help="of a network: Monte Carlo sweeps that are measured (1000)")
     validate.add_argument("--trajectory", action="store_true", help="the algorithm step by step")
-    for made in (equations, solve, thresholds, diagram, validate):
+    for made in (equations, complexity, solve, thresholds, diagram, validate):
         controls(made)
     for made in (solve, thresholds):
         made.add_argument("--digits", metavar="N", help="go on to N digits with mpmath (slow)")
@@ -218,19 +229,47 @@ def _thresholds(options: argparse.Namespace, kept: list[str]) -> int:
     digits = _digits(options)
     entry, given = _system(options, exact=digits is not None)
     along = options.along or entry.along
-    settings = entry.settings(given, along, exact=digits is not None)
-    between = _between(options.between, entry, along, exact=digits is not None)
+    counts = entry.model.solved_by == "counting"  # along the energy, which is no control and has an end on both sides
+    settings = entry.settings(given, () if counts else along, exact=digits is not None)
+    unbounded = counts and options.between is None
+    between = None if unbounded else _between(options.between, entry, along, exact=digits is not None)
     from .phase_diagrams.reports import origin
     from .phase_diagrams.thresholds import thresholds
 
     bar = sys.stderr.isatty()
     table = thresholds(entry.model, along=along, between=between, digits=digits, progress=bar, **settings)
-    table.attrs.update(origin(entry, settings), along=along, between=[float(end) for end in between])
+    table.attrs.update(origin(entry, settings), along=along, between=between and [float(end) for end in between])
     notes = [table.attrs["summary"]] if table.attrs.get("summary") else []
     _write(options, table, notes, digits=digits or 12, kept=kept)
     if table.empty and options.format == "csv":  # which has no place for a sentence
         _complain(table.attrs["summary"])
     return _judge(table["status"])
+
+
+def _complexity(options: argparse.Namespace, kept: list[str]) -> int:
+    from .equations.counting import check_landscape
+    from .phase_diagrams import complexity_commands as commands
+    from .theory.parse import parse_number, parse_whole
+
+    commands.check_files(options.output, options.format)
+    entry, given = _system(options)
+    check_landscape(entry.model)
+    asked: dict[str, Any] = {name: float(parse_number(name, said)) for name in ("overlap", "energy")
+                             if (said := getattr(options, name)) is not None}
+    if options.points is not None:
+        asked["points"] = parse_whole("points", options.points, 2)
+    if options.between is not None:
+        asked["between"] = tuple(float(parse_number("between", end)) for end in options.between)
+    index = options.index if options.index in (None, "all") else parse_whole("index", options.index, 0)
+    from .phase_diagrams.complexity import complexity
+
+    found = complexity(entry.model, against=options.against, index=index, **asked, **entry.settings(given))
+    found = commands.signed(found, entry)
+    for file in options.output:
+        kept.append(str(commands.put(found, file)))
+    if not options.output:
+        sys.stdout.write(commands.shown(found, options.format or "table"))
+    return _judge(found.landmarks["status"])
 
 
 def _diagram(options: argparse.Namespace, kept: list[str]) -> int:

@@ -14,7 +14,7 @@ from ..theory.parameters import number
 from .couplings import CouplingCurve, coupling_of, formulas_of
 from .result import FixedPoint, Status
 
-__all__ = ["checked_coupling_model", "coupling_points"]
+__all__ = ["CouplingStep", "checked_coupling_model", "coupling_points"]
 
 _NEAR_FOLD = 1e-3
 
@@ -77,3 +77,35 @@ def _fixed_point(curve: CouplingCurve, s: float, stable: bool, coupling: float, 
         observables=observables, eigenvalues=(found["slope"],), stable=stable,
         residual=abs(found["step"] / s - 1), error=error, status=status, controls=dict(labels),
     )
+
+
+class CouplingStep:
+    """One step of state evolution at fixed controls, as `state_evolution` takes it.
+
+    Attributes
+    ----------
+    scale : float
+        What overlap and mse add up to.
+    uninformed : float
+        Overlap without any knowledge.
+    limits : set of str
+    missed : bool
+        Whether a step was not known to the tolerance: never.
+    """
+
+    scale, uninformed, missed = 1.0, 0.0, False
+    limits = frozenset({"no signal"})
+
+    def __init__(self, model: Model, controls: Mapping[str, Any]):
+        concrete, own = checked_coupling_model(model, controls)
+        self._formulas = formulas_of(concrete)
+        self._couplings = [coupling_of(own[name]) for name in self._formulas.names]
+
+    def precision(self, v: float, m: float) -> float:
+        """Signal-to-noise ratio that mse v and overlap m lead to."""
+        return float(self._formulas.at(m / v, self._couplings)["step"])
+
+    def errors(self, mhat: float) -> tuple[float, float]:
+        """Mse and overlap at a signal-to-noise ratio."""
+        found = self._formulas.at(mhat, self._couplings)
+        return float(found["mse"]), float(found["overlap"])

@@ -71,7 +71,8 @@ def _continuous(curve: CouplingCurve) -> Iterator[Transition]:
     # the next state, if the curve leaves towards smaller couplings: a jump
     first = curve.branches[0]
     jump = 0.0 if first.stable else min((s for s, stable in curve.states(coupling) if stable and s > 0), default=0.0)
-    yield Transition("continuous", "uninformative", value, error, below=jump, above=0.0, free_entropy=0.0, states=(0.0,))
+    yield Transition("continuous", "uninformative", value, error, below=jump, above=0.0, free_entropy=0.0,
+                     states=(0.0,))
 
 
 def _spinodals(curve: CouplingCurve) -> Iterator[Transition]:
@@ -111,7 +112,7 @@ def _crossings(curve: CouplingCurve) -> Iterator[Transition]:
         ends = gap(low), gap(high)
         known = [sum(curve.free_entropy(at(b, x), x)[1] for b in (one[2], other[2])) for x in (low, high)]
         if all(abs(end) < error for end, error in zip(ends, known, strict=True)):
-            coupling = 0.5 * (low + high)  # beside a cusp: the states differ by less than their free entropies are known
+            coupling = 0.5 * (low + high)  # beside a cusp the free entropies are not known well enough to differ
         elif ends[0] * ends[1] < 0:
             coupling = float(brentq(gap, low, high, xtol=1e-300, rtol=8.9e-16))
         else:

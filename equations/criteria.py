@@ -20,8 +20,9 @@ from .sparse_roots import roots_in_unit_interval
 __all__ = ["CriterionFormulas", "criteria_of"]
 
 _EPS = np.finfo(float).eps
-_SCAN = (1e-6, 1e6)  # where conditions without closed form are looked for
+_SCAN = (1e-12, 1e12)  # where conditions without closed form are looked for
 _SCANNED = 600
+_NEAR = 1e-6  # relative error of the roots of an expanded polynomial
 _SAME = 1e-9  # relative: zeros of two conditions as near as that are one
 _GRID = np.linspace(0.0, -1.0, 301)[:-1]
 
@@ -52,11 +53,12 @@ class CriterionFormulas:
 
     def value(self, j: int, couplings: Sequence[Any]) -> tuple[np.ndarray, Any]:
         """Condition j at couplings (arrays broadcast), and the size of what it is the sum of."""
+        given = [np.asarray(x, float)[()] for x in couplings]  # division of which by zero is infinite, and no error
         with np.errstate(all="ignore"):
             if j < len(self._values):
-                value, size = self._values[j](*couplings)
-                return np.broadcast_arrays(value, *couplings)[0], size
-            return self._least(couplings), 1.0
+                value, size = self._values[j](*given)
+                return np.broadcast_arrays(value, *given)[0], size
+            return self._least(given), 1.0
 
     def holds(self, couplings: Sequence[float]) -> bool:
         """Whether the criterion is met."""
@@ -65,26 +67,26 @@ class CriterionFormulas:
     def is_formal(self, couplings: Sequence[float]) -> bool:
         """Whether the argument behind the criterion is not justified."""
         with np.errstate(all="ignore"):
-            return self._formal is not None and bool(self._formal(*couplings) > 0)
+            return self._formal is not None and bool(self._formal(*map(np.float64, couplings)) > 0)
 
     @property
     def _count(self) -> int:
         return len(self._values) + (self._worst is not None)
 
     def _least(self, couplings: Sequence[Any]) -> np.ndarray:
-        """The condition that must hold for a range of its symbol, where it is worst."""
+        """The condition that must hold for a range of its symbol, where it is worst; at arrays, on a grid of it."""
         assert self._worst is not None
         shape = np.broadcast_shapes(*map(np.shape, couplings))
         arrays = [np.broadcast_to(x, shape).ravel() for x in couplings]
         value, mask = self._worst(_GRID, *(x[..., None] for x in arrays))
         seen = np.where(mask > 0, value, np.inf)
         found = np.min(seen, axis=-1)
-        for index in range(len(found)):  # the exact minimum, between the neighbours of the lowest
-            k, at = int(np.argmin(seen[index])), [float(x[index]) for x in arrays]
-            if np.isfinite(found[index]) and 0 < k < len(_GRID) - 1 and np.isfinite(seen[index][[k - 1, k + 1]]).all():
-                best = minimize_scalar(lambda x, at=at: float(self._worst(x, *at)[0]), method="bounded",
+        if shape == ():  # the exact minimum, between the neighbours of the lowest
+            k, at = int(np.argmin(seen[0])), [float(x[0]) for x in arrays]
+            if 0 < k < len(_GRID) - 1 and np.isfinite(seen[0, k - 1 : k + 2]).all():
+                best = minimize_scalar(lambda x: float(self._worst(x, *at)[0]), method="bounded",
                                        bounds=(_GRID[k + 1], _GRID[k - 1]), options={"xatol": 1e-11})
-                found[index] = min(float(best.fun), found[index])
+                found[0] = min(float(best.fun), found[0])
         return found.reshape(shape)[()]
 
     def zeros(self, k: int, couplings: Sequence[float]) -> list[tuple[float, float, bool]]:
@@ -101,7 +103,8 @@ class CriterionFormulas:
             return [1 / value if j == k else x for j, x in enumerate(couplings)]
 
         marks: list[tuple[float, float]] = []  # (value, error)
-        for value, j in sorted((x, j) for j in range(self._count) for x in self._candidates(j, k, at, couplings)):
+        candidates = [(x, j) for j in range(self._count) for x in self._candidates(j, k, at, couplings)]
+        for value, j in sorted(candidates):
             mark = value, self._error(j, value, at)
             if not marks or value > marks[-1][0] * (1 + _SAME):
                 marks.append(mark)
@@ -117,20 +120,30 @@ class CriterionFormulas:
 
     def _candidates(self, j: int, k: int, at: Any, couplings: Sequence[float]) -> list[float]:
         """Zeros of condition j in control k."""
+        def value(log_control: Any) -> Any:
+            return self.value(j, at(np.exp(log_control)))[0]
+
+        def root(low: float, high: float) -> float:
+            return float(np.exp(brentq(value, low, high, xtol=1e-15, rtol=8.9e-16)))
+
         if j < len(self._values):
             if self._couplings[k] not in self._conditions[j].free_symbols:
                 return []
             terms = self._polynomial(j, k)
             if terms is not None:
-                return _positive_roots([(e, float(a(*couplings))) for e, a in terms])
-
-        def value(log_control: Any) -> Any:
-            return self.value(j, at(np.exp(log_control)))[0]
-
-        grid = np.linspace(*np.log(_SCAN), _SCANNED)
+                found = _positive_roots([(e, float(a(*map(np.float64, couplings)))) for e, a in terms])
+                # the polynomial is expanded, which loses digits; the condition as it is written keeps them
+                near = [(math.log(x) - _NEAR, math.log(x) + _NEAR) for x in found]
+                return [root(*ends) if value(ends[0]) * value(ends[1]) < 0 else x
+                        for x, ends in zip(found, near, strict=True)]
+        grid = np.linspace(math.log(_SCAN[0]), math.log(_SCAN[1]), _SCANNED)
         signs = np.sign(value(grid))
-        return [float(np.exp(brentq(value, grid[i], grid[i + 1], xtol=1e-15, rtol=8.9e-16)))
-                for i in np.flatnonzero(signs[:-1] * signs[1:] < 0)]
+        found = []
+        for i in map(int, np.flatnonzero(signs[:-1] * signs[1:] < 0)):
+            ends = grid[max(i - 1, 0)], grid[min(i + 2, len(grid) - 1)]  # the worst was known a little less well
+            if value(ends[0]) * value(ends[1]) < 0:
+                found.append(root(*ends))
+        return found
 
     @functools.cache  # noqa: B019  # formulas live as long as the model they are cached for
     def _polynomial(self, j: int, k: int) -> list[tuple[int, Any]] | None:
@@ -146,7 +159,7 @@ class CriterionFormulas:
         step = 1e-6 * value
         (up, _), (down, _), (here, size) = (self.value(j, at(x)) for x in (value + step, value - step, value))
         slope = float(abs(up - down)) / (2 * step)
-        return float((32 * _EPS * size + abs(here)) / slope + 4 * _EPS * value) if slope else math.inf
+        return float((8 * _EPS * size + abs(here)) / slope + 4 * _EPS * value) if slope else math.inf
 
 
 def _positive_roots(terms: list[tuple[int, float]]) -> list[float]:

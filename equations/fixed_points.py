@@ -56,6 +56,7 @@ def fixed_points(model: Model, *, tolerance: float = _TOLERANCE, digits: int | N
     check_digits(digits)
     if not isinstance(model, Model):
         raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
+    model.check_solvable()
     model.check_controls(controls)
     names = list(controls)
     is_batch = any(np.ndim(value) > 0 for value in controls.values())
@@ -132,6 +133,7 @@ def concrete(model: Model, controls: Mapping[str, Any]) -> tuple[Model, float]:
     """
     if not isinstance(model, Model):
         raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
+    model.check_solvable()
     if model.solved_by != "curve":
         raise TypeError(f"model = {model!r}: its states do not lie on one explicit curve, which this needs; "
                         "fixed_points, equilibrium, thresholds and phase_diagram solve them")

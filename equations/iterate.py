@@ -12,6 +12,7 @@ import sympy as sp
 
 from ..theory.model import Model, solve_linear
 from .compile import compile_expressions
+from .coupling_points import CouplingStep
 from .curve import curve_of
 from .fixed_points import concrete
 from .result import Status
@@ -87,7 +88,8 @@ def state_evolution(model: Model, *, start: str = "uninformative", max_iteration
         raise ValueError(f"max_iterations = {max_iterations!r}: give a positive whole number of steps")
     if not _is_real(tolerance) or not 0 < tolerance < 1:
         raise ValueError(f"tolerance = {tolerance!r}: give a relative tolerance in (0, 1), such as 1e-10")
-    step = _Step(*concrete(model, controls), float(tolerance))
+    step: Any = (CouplingStep(model, controls) if isinstance(model, Model) and model.solved_by == "couplings"
+                 else _Step(*concrete(model, controls), float(tolerance)))
     rho = step.scale
     if overlap is not None:
         if not _is_real(overlap) or not 0 < overlap < rho:

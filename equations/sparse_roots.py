@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from scipy.optimize import brentq
@@ -34,7 +35,7 @@ def roots_in_unit_interval(terms: Sequence[tuple[float, float]]) -> list[float]:
     turns = roots_in_unit_interval([(e - 1, e * a) for e, a in reduced[1:]])
     marks = [0.0, *turns, 1.0]
     found = []
-    for low, high in zip(marks[:-1], marks[1:], strict=True):
+    for low, high in itertools.pairwise(marks):
         ends = value(low), value(high)
         if ends[0] * ends[1] < 0:
             found.append(float(brentq(value, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=2000)))

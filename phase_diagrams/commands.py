@@ -42,6 +42,7 @@ def axes_of(entry: Entry, x: Sequence[str] | None, y: Sequence[str] | None,
     ValueError
         If there is no second control, an axis is said neither here nor there, or it is not of this form.
     """
+    entry.model.check_solvable()
     if len(entry.controls) < 2:
         raise ValueError(_ONE_CONTROL.format(name=entry.name, control=entry.along, quoted=shlex.quote(entry.name)))
     up = _axis("y", y) if y else entry.axis("y", given)
@@ -54,7 +55,7 @@ def axes_of(entry: Entry, x: Sequence[str] | None, y: Sequence[str] | None,
             why = f", as {known[0]} has a value" if known else ""
             raise ValueError(f"x is not given{why}: say --x NAME LO HI of one of {', '.join(free or entry.controls)}")
         across = known
-    if entry.model.solved_by == "kinds" and up is not None:
+    if entry.model.solved_by != "curve" and up is not None:
         return across, up
     linear = entry.model.linear_control.name
     if up is None:

@@ -45,7 +45,8 @@ def measured(formulas: CouplingFormulas, s: float) -> tuple[float, float]:
 def _row(formulas: CouplingFormulas, t: Transition) -> dict[str, Any]:
     (m_below, mse_below), (m_above, mse_above) = measured(formulas, t.below), measured(formulas, t.above)
     return {
-        "kind": t.kind, "branch": t.branch, "value": t.value, "error": float(t.error), "status": _status(t.value, t.error),
+        "kind": t.kind, "branch": t.branch, "value": t.value, "error": float(t.error),
+        "status": _status(t.value, t.error),
         "m_below": m_below, "m_above": m_above, "mse_below": mse_below, "mse_above": mse_above,
         "free_entropy": t.free_entropy,
     }

@@ -37,6 +37,14 @@ _STYLES: dict[tuple[str, str], tuple[str, Any, float]] = {
     ("spinodal", "informative"): (_BLACK, (0, (1.2, 1.8)), 1.2),
     ("replicon", "equilibrium"): (_PURPLE, (0, (7, 2, 1.3, 2, 1.3, 2)), 1.4),
 }
+_STYLES |= {
+    ("langevin", ""): (_ORANGE, (0, (6, 1.5, 1.3, 1.5)), 1.6),
+    ("langevin", "formal"): (_ORANGE, (0, (1.3, 2)), 1.4),
+    ("gradient_flow", ""): (_BLUE, (0, (9, 2)), 1.6),
+    ("gradient_flow", "formal"): (_BLUE, (0, (1.3, 2)), 1.4),
+    ("trivialisation", "orthogonal"): (_PURPLE, (0, (4.5, 1.8)), 1.4),
+    ("trivialisation", "any overlap"): (_PURPLE, (0, (1.3, 1.8)), 1.6),
+}
 _STYLES["replicon", "informative"] = _STYLES["replicon", "equilibrium"]
 _MORE_STYLES = (  # of kinds made up by users
     (_SKY, (0, (10, 3)), 1.4),
@@ -50,6 +58,11 @@ _FILLS = {  # an Okabe-Ito colour, and how much of it there is in white
     "impossible": (_PURPLE, 0.34),
     "hard": (_ORANGE, 0.30),
     "easy": (_SKY, 0.20),
+    "easy: AMP only": (_VERMILLION, 0.18),
+    "easy: Langevin": (_SKY, 0.14),
+    "easy: gradient flow": (_SKY, 0.36),
+    "easy: trivial at m = 0": (_GREEN, 0.16),
+    "easy: trivial landscape": (_GREEN, 0.32),
     "retrieval": (_GREEN, 0.22),
     "spin glass, retrieval metastable": (_ORANGE, 0.24),
     "spin glass": (_SKY, 0.26),

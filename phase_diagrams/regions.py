@@ -11,7 +11,7 @@ easy : they are the same, and none does
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from ..equations.surface import Axis
 from ..theory.model import Model
 from .transitions import all_thresholds
 
-__all__ = ["Drawn", "column_of", "columns"]
+__all__ = ["Drawn", "column_of", "columns", "strips"]
 
 _THIN = 1e-6  # of the window: columns and strips thinner than this are not regions
 _BOW = 2e-3  # of the window: a drawn line is a threshold of the slice that is no farther
@@ -47,14 +47,17 @@ class Drawn:
         return list(self.v[k] + t * (self.v[k + 1] - self.v[k]))
 
 
-def columns(lines: Sequence[Drawn], axis: Axis) -> list[tuple[float, float]]:
-    """Ranges of u between all ends, meetings and turning points of the lines."""
+def columns(lines: Sequence[Drawn], axis: Axis, up: Axis | None = None) -> list[tuple[float, float]]:
+    """Ranges of u between all ends, meetings and turning points of lines, and where they leave the window of `up`."""
     low, high = float(axis.u(axis.low)), float(axis.u(axis.high))
     marks = [low, high]
     for line in lines:
         step = np.diff(line.u)
         turns = np.flatnonzero(np.sign(step[:-1]) * np.sign(step[1:]) < 0) + 1
         marks += [*line.u[[0, -1]], *line.u[turns]]
+        if up is not None:
+            marks += [mark for edge in (up.low, up.high)
+                      for mark in Drawn(line.kind, line.v, line.u).heights(float(up.u(edge)))]
     for one, other in itertools.combinations(lines, 2):
         marks += _meetings(one, other)
     marks = sorted(mark for mark in marks if low <= mark <= high)
@@ -100,25 +103,49 @@ def column_of(model: Model, axis: Axis, other: Axis,
     curve = curve_of(reduced)
     thresholds = all_thresholds(curve)
     transitions = [t.value for t in thresholds if t.kind == "first_order"]
+    exact: dict[str, list[float]] = {}
+    for t in thresholds:
+        exact.setdefault(t.kind, []).append(float(other.u(t.value)))
+
+    def name(control: float) -> dict[str, Any]:
+        return _named(curve, control, any(transition > control for transition in transitions))  # in the window or above
+
+    return strips(axis, other, lines, low, high, exact, name)
+
+
+def strips(axis: Axis, other: Axis, lines: Sequence[tuple[int, str, list[tuple[float, float]]]], low: float,
+           high: float, exact: Mapping[str, Sequence[float]],
+           name: Callable[[float], dict[str, Any]]) -> list[dict[str, Any]]:
+    """The strips of one column between drawn lines, named at a point inside each.
+
+    Parameters
+    ----------
+    axis, other, lines, low, high
+        As in `column_of`.
+    exact : mapping of kind to heights
+        Where boundaries really are in the middle of the column: chords are not the curve, and a strip may be thinner
+        than their bow.
+    name : callable
+        From a value of the control `other` to ``name`` and what else is said of the strip.
+    """
+    u = 0.5 * (low + high)
     bottom, top = float(other.u(other.low)), float(other.u(other.high))
-    edges: list[tuple[float, int, str]] = [(bottom, -1, "")]
+    edges: list[tuple[float, int]] = [(bottom, -1)]
     for number, kind, vertices in lines:
-        exact = np.array([float(other.u(t.value)) for t in thresholds if t.kind == kind])
+        known = np.array(exact.get(kind, ()))
         for height in Drawn(kind, *np.array(vertices).T).heights(u):
-            # chords are not the curve: a strip may be thinner than their bow
-            near = exact[np.abs(exact - height) < _BOW * (top - bottom)]
+            near = known[np.abs(known - height) < _BOW * (top - bottom)]
             if bottom < height < top:
-                edges.append((float(near[np.argmin(np.abs(near - height))]) if len(near) else height, number, kind))
-    edges = [*sorted(edges), (top, -1, "")]
+                edges.append((float(near[np.argmin(np.abs(near - height))]) if len(near) else height, number))
+    edges = [*sorted(edges), (top, -1)]
     found = []
-    for (below, under, _), (above, over, _) in itertools.pairwise(edges):
+    for (below, under), (above, over) in itertools.pairwise(edges):
         if above - below <= _THIN * (top - bottom):
             continue
         control = float(other.value(0.5 * (below + above)))
-        better_above = any(transition > control for transition in transitions)  # in the window or above it
         found.append({
             "x_low": float(axis.value(low)), "x_high": float(axis.value(high)), "below": under, "above": over,
-            axis.name: value, other.name: control, **_named(curve, control, better_above),
+            axis.name: float(axis.value(u)), other.name: control, **name(control),
         })
     return found
 

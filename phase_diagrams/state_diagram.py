@@ -25,7 +25,7 @@ from ..theory.parameters import number
 from .diagram import PhaseDiagram
 from .labels import written
 from .plane import axis_of, axis_spec
-from .regions import Drawn, columns
+from .regions import Drawn, columns, strips
 from .search import Sweeps
 from .state_lines import Plane, StateLine, at_zero, onset_at_zero, plane_lines, with_control
 
@@ -34,7 +34,6 @@ __all__ = ["checked_state_plane", "state_diagram", "strips_of"]
 MEASURES = ("overlap", "self_overlap")
 _VERTEX = 1e-9  # error of the logarithm of the first control beyond which a vertex is not good
 _WINDOW = 1e-12
-_THIN = 1e-6  # of the window: strips thinner than this are not regions
 _NEAR = 1e-8  # of the window: a line that ends below goes on to 0
 _SLOPE = 1e-9  # error of a slope: residuals, known to 1e-14, are differenced over 1e-5
 _NO_REGION = ("replicon",)  # boundaries that do not part regions: the states are the same on both sides
@@ -84,7 +83,7 @@ def state_diagram(model: Model, *, x: Sequence[Any], y: Sequence[Any], store: An
              for k, (line, table) in enumerate(zip(lines, tables, strict=True)) if line.seed.kind not in _NO_REGION]
     pieces = [{
         "plane": plane, "across": across, "up": up, "low": low, "high": high,
-        "lines": [(k, np.stack([line.u, line.v], 1).tolist()) for k, line in drawn
+        "lines": [(k, line.kind, np.stack([line.u, line.v], 1).tolist()) for k, line in drawn
                   if line.u.min() < high and line.u.max() > low],
     } for low, high in columns([line for _, line in drawn], across)]
     strips = itertools.chain.from_iterable(run(strips_of, pieces, "regions"))
@@ -222,23 +221,11 @@ def _turns(line: StateLine) -> Iterator[tuple[np.ndarray, float]]:
         yield y, _SLOPE / bend
 
 
-def strips_of(plane: Plane, across: Axis, up: Axis, lines: Sequence[tuple[int, list[tuple[float, float]]]], low: float,
-              high: float) -> list[dict[str, Any]]:
+def strips_of(plane: Plane, across: Axis, up: Axis, lines: Sequence[tuple[int, str, list[tuple[float, float]]]],
+              low: float, high: float) -> list[dict[str, Any]]:
     """Name the strips of one column; plain data, as a store keeps it."""
-    u = 0.5 * (low + high)
-    bottom, top = float(up.u(up.low)), float(up.u(up.high))
-    edges: list[tuple[float, int]] = [(bottom, -1)]
-    for number_, vertices in lines:
-        edges += [(height, number_) for height in Drawn("", *np.array(vertices).T).heights(u) if bottom < height < top]
-    edges = [*sorted(edges), (top, -1)]
-    found = []
-    for (below, under), (above, over) in itertools.pairwise(edges):
-        if above - below <= _THIN * (top - bottom):
-            continue
-        at = {across.name: float(across.value(u)), up.name: float(up.value(0.5 * (below + above)))}
-        found.append({"x_low": float(across.value(low)), "x_high": float(across.value(high)), "below": under,
-                      "above": over, **at, **_named(plane, at)})
-    return found
+    value = float(across.value(0.5 * (low + high)))
+    return strips(across, up, lines, low, high, {}, lambda height: _named(plane, {across.name: value, up.name: height}))
 
 
 def _named(plane: Plane, at: dict[str, float]) -> dict[str, Any]:

@@ -28,17 +28,17 @@ _ABOVE_ZERO = 1e-6  # of the window: where it starts if 0 is its lower end
 _DECADE = 10.0  # ratio of a window's ends beyond which it is searched on a logarithmic scale
 
 
-def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, float], digits: int | None = None,
-               progress: bool | Callable[..., Any] = False, **controls: Any) -> pd.DataFrame:
+def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, float] | None = None,
+               digits: int | None = None, progress: bool | Callable[..., Any] = False, **controls: Any) -> pd.DataFrame:
     """All thresholds of a model in a window of one control.
 
     Parameters
     ----------
     model : Model
     along : str
-        Any control of the model: ``"alpha"``, a prior's ``"rho"``, a ``"noise"``.
+        Any control of the model: ``"alpha"``, a prior's ``"rho"``, a ``"noise"``; of a landscape ``"energy"``.
     between : (low, high)
-        The window.
+        The window; of energies it may be left out.
     digits : int, optional
         Polish with mpmath to this many digits (slow); ``value`` and ``error`` are then ``mpmath.mpf``.
     progress : bool or callable
@@ -54,15 +54,23 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
         absolute error; ``status``; overlap and mse of the states on both sides; free entropy (nats a component) at
         the threshold.  Empty if there is no transition; ``attrs["summary"]`` says so in a sentence.  Of a model that is
         solved kind by kind (a network of spins): overlaps and self-overlaps m, q in the place of m and mse, the free
-        energy, and the kinds ``replicon`` and, of branch ``mixture``, what mixtures do.
+        energy, and the kinds ``replicon`` and, of branch ``mixture``, what mixtures do.  Along the energy: where
+        critical points of each index begin and end (``ground_state``, ``band_edge``, ``threshold_energy``).
 
     Raises
     ------
     ValueError, TypeError
         For unknown, missing or impossible controls and windows, before any computation.
     """
-    low, high = check_bracket(along, between)
     check_digits(digits)
+    if isinstance(model, Model) and model.solved_by == "counting":
+        from .complexity import energy_thresholds
+
+        if along != "energy" or digits is not None:
+            what = f"along = {along!r}: say along='energy'" if along != "energy" else f"digits = {digits}: leave it out"
+            raise ValueError(f"{what}; critical points of {model!r} are counted along the energy, in double precision")
+        return energy_thresholds(model, between, controls)
+    low, high = check_bracket(along, between)
     lost: list[float] = []
     names = [s.name for s in model.controls] if isinstance(model, Model) else []
     if isinstance(model, Model) and along not in names:

@@ -11,6 +11,7 @@ import pandas as pd
 import sympy as sp
 
 from ..theory.model import Model
+from .coupling_diagram import coupling_diagram
 from .diagram import PhaseDiagram
 from .labels import written
 from .plane import axis_of, axis_spec, checked_plane
@@ -60,9 +61,11 @@ def phase_diagram(
     TypeError, ValueError
         For unknown, missing or impossible controls and windows, before any computation.
     """
+    if isinstance(model, Model) and model.solved_by != "curve" and levels:
+        raise ValueError(f"levels = {levels!r}: {model.title} has no working form for them; leave levels out")
+    if isinstance(model, Model) and model.solved_by == "couplings":
+        return coupling_diagram(model, x=x, y=y, **controls)
     if isinstance(model, Model) and model.solved_by == "kinds":
-        if levels:
-            raise ValueError(f"levels = {levels!r}: {model.title} has no working form for them; leave levels out")
         return state_diagram(model, x=x, y=y, store=store, executor=executor, progress=progress, **controls)
     reduced, across, up, values = checked_plane(model, x, y, controls)
     given = _levels(levels, reduced)

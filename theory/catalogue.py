@@ -2,8 +2,9 @@
 
 One entry each.  Every entry shares one set of control names: ``alpha`` (samples per component, n/p), ``rho``
 (density of nonzeros of the signal), ``noise`` (variance added to the output), ``input_noise`` (variance added
-before the output function), ``width`` (half-width of a symmetric door).  Of networks, ``alpha`` is the number of
-patterns per spin, beside ``temperature``, ``dreaming`` (time) and ``dataset_entropy``.
+before the output function), ``width`` (half-width of a symmetric door), ``p`` (degree of a polynomial).  Of networks, ``alpha`` is the number of
+patterns per spin, beside ``temperature``, ``dreaming`` (time) and ``dataset_entropy``; ``delta_2`` and ``delta_p`` are the
+noises of a matrix and of a tensor of order ``p``.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import sympy as sp
 from .channels import Abs, Door, Linear, ReLU, Sign
 from .glm import GLM
 from .hopfield import Hopfield
+from .matrix_tensor import MatrixTensor
 from .model import Model
 from .parameters import symbol
 from .parse import nearest
 from .priors import GaussBernoulli, Gaussian, Rademacher
+from .spin_glass import SphericalSpinGlass
 
 __all__ = ["Entry", "catalogue"]
 
@@ -49,7 +52,7 @@ class Entry:
         What it is, in a phrase.
     model : Model
     along : str
-        The control that is varied to look for transitions.
+        The control that is varied to look for transitions; the energy, of a model whose critical points are counted.
     between : pair of float, optional
         The range of that control in which to look.
     defaults : mapping of control name to number
@@ -87,6 +90,11 @@ class Entry:
     def controls(self) -> tuple[str, ...]:
         """Names of the model's controls."""
         return tuple(control.name for control in self.model.controls)
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """`along` where it is a control, which then has no default."""
+        return (self.along,) if self.along in self.controls else ()
 
     def axis(self, which: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Return the axis ``"x"`` or ``"y"`` at values of the other controls (defaults where none is given)."""
@@ -133,6 +141,7 @@ def catalogue() -> Mapping[str, Entry]:
 def _entries() -> tuple[Entry, ...]:
     rho, noise, input_noise, width = map(symbol, ("rho", "noise", "input_noise", "width"))
     dreaming, dataset_entropy = map(symbol, ("dreaming", "dataset_entropy"))
+    p, temperature = map(symbol, ("p", "temperature"))
     return (
         Entry(
             name="binary-perceptron",
@@ -215,5 +224,23 @@ def _entries() -> tuple[Entry, ...]:
             x=("alpha", 0.0, (0.16 + dreaming / (dreaming + 2.5)) / (1 + 8 * dataset_entropy)),
             y=("temperature", 0.0, 1.4),
             written=("dreaming", "dataset_entropy"),
+        ),
+        Entry(
+            name="matrix-tensor",
+            title="spherical signal seen through a noisy matrix and a noisy tensor of order p",
+            model=MatrixTensor(p, temperature),
+            along="delta_2",
+            between=(0.01, 3.0),
+            defaults={"delta_p": 1, "p": 3, "temperature": 1},
+            x=("delta_2", 0.0, 1.6),
+            y=("delta_p", 0.0, sp.Rational(45, 2) / p**2),
+            written=("p", "temperature"),
+        ),
+        Entry(
+            name="p-spin",
+            title="random polynomial of degree p on a sphere, critical points by energy and index",
+            model=SphericalSpinGlass({p: 1}),
+            along="energy",
+            defaults={"p": 3},
         ),
     )

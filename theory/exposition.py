@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 
 from .channel_law import ChannelLaw
+from .coupling_lines import statements
 from .evidence import EvidenceMean, Law
 from .model import Model
 from .parameters import formula_symbol
@@ -49,13 +50,13 @@ def exposition(model: Model, references: Iterable[str] | None = None) -> tuple[L
     def latex(expression: Any) -> str:
         return str(sp.latex(expression, symbol_names=names))
 
-    entropy = model.free_entropy
-    lines = [Line("free entropy", "f", str(entropy), f"f = {latex(entropy)}")]
-    for equation in model.saddle_point():
-        sides = (equation.lhs, equation.rhs)
-        lines.append(Line("saddle point", str(sides[0]), str(sides[1]), " = ".join(map(latex, sides))))
-    laws = dict.fromkeys(mean.law for mean in sorted(entropy.atoms(EvidenceMean), key=str))
-    lines += [_definition(law, latex) for law in laws]
+    lines = [] if model.solved_by == "counting" else _free_entropy(model, latex)
+    if model.solved_by == "couplings":
+        lines += [Line("boundaries", name, f"{x.lhs} = {x.rhs}",
+                       rf"\text{{{name}}}:\quad {latex(x.lhs)} = {latex(x.rhs)}") for name, x in statements(model)]
+    if model.landscape is not None:
+        lines += [Line("complexity", str(name), str(x), f"{latex(name)} = {latex(x)}")
+                  for name, x in model.landscape.statements()]
     lines += [Line("order parameters", str(s), "", latex(s)) for s in model.order_parameters]
     lines += [Line("controls", s.name, "", latex(s)) for s in model.controls]
     lines += [Line("observables", name, str(x), latex(x)) for name, x in model.observables.items()]
@@ -65,9 +66,20 @@ def exposition(model: Model, references: Iterable[str] | None = None) -> tuple[L
     return tuple(lines)
 
 
+def _free_entropy(model: Model, latex: Any) -> list[Line]:
+    """Free entropy, saddle point, and what the averages in them mean."""
+    entropy = model.free_entropy
+    lines = [Line("free entropy", "f", str(entropy), f"f = {latex(entropy)}")]
+    for equation in model.saddle_point():
+        sides = (equation.lhs, equation.rhs)
+        lines.append(Line("saddle point", str(sides[0]), str(sides[1]), " = ".join(map(latex, sides))))
+    laws = dict.fromkeys(mean.law for mean in sorted(entropy.atoms(EvidenceMean), key=str))
+    return lines + [_definition(law, latex) for law in laws]
+
+
 def units(model: Model) -> dict[str, str]:
     """Return in words which entropy the free entropy is, per what, in which unit, and relative to what."""
-    said = {"free_entropy": model.units}
+    said = {"complexity" if model.solved_by == "counting" else "free_entropy": model.units}
     measure = getattr(getattr(model, "channel", None), "reference_measure", None)
     if measure is not None:
         said["reference_measure"] = (
@@ -84,7 +96,7 @@ def as_text(lines: Sequence[Line], width: int = 110) -> str:
         if part in _NAMES_ONLY:
             said.append("  " + ", ".join(line.name for line in members))
             continue
-        sign = {"references": ". ", "units": ": ", "averages": ": "}.get(part, " = ")
+        sign = {"references": ". ", "units": ": ", "averages": ": ", "boundaries": ": "}.get(part, " = ")
         for line in members:
             said += textwrap.wrap(
                 f"{line.name}{sign}{line.text}", width, initial_indent="  ", subsequent_indent="      ",

@@ -22,9 +22,9 @@ phi(t) = t^2/4 - 1/2 for |t| < 2, beyond, where t = u + 1/u,
 
 .. math:: \phi = \log u + \frac1{2u^2}, \qquad \frac{d\phi}{dt} = \frac1u .
 
-**Index.**  An extensive part of the eigenvalues is negative for |t| < 2.  For t >= 2 those that are have been pulled out
-of the semicircle, at the cost I(t) each; and a minimum must hold back the eigenvalue that theta > 1 pulls out, to
-theta + 1/theta, if that is above t, at the cost L(t) (Maida, Electron. J. Probab. 12, 1131 (2007)):
+**Index.**  For |t| < 2 an extensive part of the eigenvalues is negative.  For t >= 2 each that is has been pulled out
+of the semicircle, at the cost I(t); and a minimum must hold back the eigenvalue that theta > 1 pulls out, to theta +
+1/theta, if that is above t, at the cost L(t) (Maida, Electron. J. Probab. 12, 1131 (2007)):
 
 .. math:: I = \int_2^t \tfrac12 \sqrt{y^2 - 4}\, dy = \tfrac14 (u^2 - u^{-2}) - \log u, \qquad
    \frac{dI}{dt} = \tfrac12 \Big(u - \frac1u\Big),
@@ -50,16 +50,16 @@ then t is a function of E, there is nothing to maximise over.
 .. math:: \Big(Q'' + \frac{kV}2\Big) u^2 - x s u + Q'' - V - \frac{kV}2 = 0 , \qquad
    \Big(Q'' + \frac V2\Big) u^2 - \Big(x s + \frac{\theta V}2\Big) u + Q'' - V = 0
 
-(where L acts), and as Sigma is concave in t >= 2 with the slope max(slope without L, slope with L), the maximum is at the
-largest of both roots and 1.  The maximum over all t is at t = 2 x s/(2 Q'' - V) if that is below 2, else at the first
-root with k = 0.
+(where L acts), and as Sigma is concave in t >= 2 with the slope max(slope without L, slope with L), its maximum is at
+the largest of both roots and 1.  The maximum over all t is at t = 2 x s/(2 Q'' - V) if that is below 2, else at the
+first root with k = 0 (both for x >= 0; Sigma is even in x and t).
 
 **Isolated minima.**  Sigma(m) touches 0 from below where Q'(m)^2 (1 - m^2) = Q' m^2, m Q'(m) > 0, at
 u = sqrt(Q'/(Q'' (1 - m^2))) if that is above 1 and theta: the minimum beside the signal, of energy
 -Q(m) - sqrt(Q' (1 - m^2)).  It is one, not exp(N Sigma) many, and no part of the complexity.
 
-The mean of an exponentially varying number is a bound on the typical one.  Where Sigma < 0 there are none; where Sigma >
-0 they are there if the number is known to concentrate, as for pure landscapes (Subag, Ann. Probab. 45, 3385 (2017)).
+The mean bounds the typical number.  Where Sigma < 0 there are no such points; where Sigma > 0 there are if the number
+is known to concentrate, as that of minima of pure landscapes (Subag, Ann. Probab. 45, 3385 (2017)).
 """
 
 from __future__ import annotations
@@ -249,6 +249,34 @@ class Landscape:
     def isolated_energy(self, m: sp.Expr) -> sp.Expr:
         """Energy of an isolated minimum of overlap m."""
         return -self._signal(m) - sp.sqrt(self.covariance(sp.S.One, 1) * (1 - m**2))
+
+    # --- for the reader ---
+
+    def statements(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        """Return what the complexity is as names and expressions, before it is maximised over t = u + 1/u."""
+        x, E_, k, t, u, theta = sp.symbols("x E k t u theta", real=True)
+        point = (m,) if self.spiked else ()
+        mean, variance = self.slope(m, E_)
+        pulled = sp.Function("I")(t) * k
+        held = sp.Function("L")(t) if self.spiked else sp.S.Zero
+        s = sp.sqrt(self.covariance(sp.S.One, 2))
+        found = [(sp.Function("Q")(x), self.covariance(x))]
+        known = self.prefactor(m, E_) if self.spiked else self.prefactor(sp.S.Zero, E_)
+        phi = sp.Function("phi")(t)
+        if variance == 0:
+            found.append((t, mean / s))
+            gap = sp.S.Zero
+        else:
+            gap = (s * t - mean) ** 2 / (2 * variance)
+        sigma = sp.Function("Sigma")(*point, E_, *(() if variance == 0 else (t,)), *(() if self.spiked else (k,)))
+        found.append((sigma, known - gap + phi - (held if self.spiked else pulled)))
+        found += [(phi, sp.Piecewise((t**2 / 4 - sp.S.Half, sp.Abs(t) < 2), (sp.log(u) + 1 / (2 * u**2), True))),
+                  (u, (sp.Abs(t) + sp.sqrt(t**2 - 4)) / 2)]
+        if not self.spiked:
+            return (*found, (sp.Function("I")(t), (u**2 - u**-2) / 4 - sp.log(u)))
+        held = (theta - u) ** 2 / 4 + (1 - theta / u + sp.log(theta / u)) / 2
+        return (*found, (sp.Function("L")(t), sp.Piecewise((held, u < theta), (0, True))),
+                (theta, self.pull(m)))
 
     # --- the maximum over the slope ---
 

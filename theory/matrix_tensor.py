@@ -14,7 +14,8 @@ Gaussian on the sphere |x|^2 = N, with m = x.v/N
 .. math:: \Phi(m) = \tfrac12 \ln(1 - m) + \tfrac m2 + \tfrac12 Q(m), \qquad Q'(m) = \frac{m}{1 - m} .
 
 With mhat = m/(1 - m), the signal-to-noise ratio of a component, m = mhat/(1 + mhat) and the mean-squared error is
-1/(1 + mhat): nothing cancels as m comes near 0 or 1.  State evolution is mhat -> Q'(m).  The couplings 1/delta enter linearly, hence all boundaries are explicit curves: a spinodal
+1/(1 + mhat): nothing cancels as m comes near 0 or 1.  State evolution is mhat -> Q'(m).  The couplings 1/delta enter
+linearly, hence all boundaries are explicit curves of the overlap (``theory/coupling_lines.py``): a spinodal
 is where mhat = Q'(m), 1 = Q''(m) dm/dmhat, two linear equations for 1/delta_2 and 1/delta_p,
 
 .. math:: \frac{1}{\delta_2} = \frac{(p-1)(1-m) - 1}{(p-2)(1-m)^2}, \qquad
@@ -39,10 +40,10 @@ beyond delta_2 = p/(3 (p-2)), which for p = 3 is never reached, and x < 1 is str
 2/(p-2).  (Sarao Mannelli, Krzakala, Urbani, Zdeborova, ICML 2019.)
 
 **Landscape.**  It is trivial where spurious minima are no longer exponentially many: Sigma(m) < 0, the annealed
-complexity of ``theory/landscape.py``, at m = 0, or at any m but that of isolated minima, where Sigma touches 0.  For odd
-p minima survive longer at m < 0, in one of two ways: around a maximum of Sigma near 0, where an eigenvalue is held back
-(theta > 1), or around the isolated minimum opposite to the signal, which with little tensor is as -v in place of v: it
-becomes marginal where Q'(m)/m = sqrt(Q''(1)), m^2 = 1 - Q'(1)/Q''(1).
+complexity of ``theory/landscape.py``, at m = 0, or at any m but that of isolated minima, where Sigma touches 0.  For
+odd p minima survive longer at m < 0, in one of two ways: around a maximum of Sigma near 0, where an eigenvalue is held
+back (theta > 1), or around the isolated minimum opposite to the signal, which with little tensor is as -v in place of
+v: it becomes marginal where Q'(m)/m = sqrt(Q''(1)), m^2 = 1 - Q'(1)/Q''(1).
 
 With several tensors, p = (3, 4), Q has a term for each, and each its delta_p.
 """
@@ -53,6 +54,7 @@ import numbers
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
@@ -85,10 +87,16 @@ class MatrixTensor(Model):
     title = "spiked matrix-tensor model"
     units = "KL divergence of the data from pure noise, per component of the signal, in nats"
     solved_by = "couplings"
-    boundary_words = {
+    boundary_words = MappingProxyType({
         "continuous uninformative": "AMP: weak recovery",
         "spinodal uninformative": "AMP: algorithmic spinodal",
-    }
+        "langevin ": "Langevin dynamics",
+        "langevin formal": "Langevin dynamics, formal (full RSB)",
+        "gradient_flow ": "gradient flow",
+        "gradient_flow formal": "gradient flow, formal (full RSB)",
+        "trivialisation orthogonal": "trivialisation at m = 0",
+        "trivialisation any overlap": "trivialisation at any m",
+    })
     references = (
         "Sarao Mannelli, Biroli, Cammarota, Krzakala, Urbani, Zdeborova, Phys. Rev. X 10, 011057 (2020)",
         "Sarao Mannelli, Krzakala, Urbani, Zdeborova, Proc. ICML 97, 4333 (2019)",
@@ -96,29 +104,15 @@ class MatrixTensor(Model):
     )
 
     def __post_init__(self) -> None:
-        given = self.p if isinstance(self.p, (tuple, list)) else (self.p,)
-        orders = []
-        for order in given:
-            if isinstance(order, sp.Integer):
-                order = int(order)
-            if isinstance(order, bool) or not isinstance(order, numbers.Real):
-                raise TypeError(f"p = {self.p!r}: give the order of the tensor as a whole number from 3 on")
-            if order == 2:
-                raise ValueError(f"p = {self.p}: a tensor of order 2 is a matrix, whose noise adds to that of the first "
-                                 "as 1/delta_2 = 1/delta + 1/delta'; leave it out")
-            if order != int(order):
-                raise ValueError(f"p = {self.p}: x^p is the covariance of a function on the sphere for whole p only "
-                                 "(Schoenberg): give a whole number from 3 on")
-            if order < 3:
-                raise ValueError(f"p = {self.p}: give the order of the tensor as a whole number from 3 on")
-            orders.append(int(order))
-        if not orders or sorted(set(orders)) != orders:
+        several = isinstance(self.p, (tuple, list))
+        orders = tuple(map(_order, self.p)) if several else (_order(self.p),)
+        if not orders or (several and sorted(set(orders)) != list(orders)):
             raise ValueError(f"p = {self.p!r}: give different orders, the lowest first, such as (3, 4)")
-        object.__setattr__(self, "p", tuple(orders) if isinstance(self.p, (tuple, list)) else orders[0])
+        object.__setattr__(self, "p", orders if several else orders[0])
         object.__setattr__(self, "temperature", number("temperature", self.temperature, low=0.0))
 
     @cached_property
-    def noises(self) -> Mapping[int, sp.Symbol]:
+    def noises(self) -> Mapping[Any, sp.Symbol]:
         """The control of each order: delta_2, and delta_p or, of several tensors, delta_3, delta_4, ..."""
         if isinstance(self.p, tuple):
             return {k: formula_symbol(f"delta_{k}") for k in (2, *self.p)}
@@ -135,7 +129,7 @@ class MatrixTensor(Model):
     @property
     def landscape(self) -> Landscape:
         """-log-likelihood as a random function of the estimate: covariance N Q(x.y/N), mean -N Q(m)."""
-        return Landscape(tuple((sp.Integer(k), 1 / (k * delta)) for k, delta in self.noises.items()), spiked=True)
+        return Landscape(tuple((sp.sympify(k), 1 / (k * delta)) for k, delta in self.noises.items()), spiked=True)
 
     @property
     def free_entropy(self):
@@ -159,7 +153,7 @@ class MatrixTensor(Model):
         """As documented in the README: errors of the signal, the matrix and the tensors; information in nats."""
         f = formula_symbol("f")
         tensors = {f"tensor_mse_{k}" if isinstance(self.p, tuple) else "tensor_mse": 1 - m**k
-                   for k in self.noises if k > 2}
+                   for k in self.noises if k != 2}
         return {
             "overlap": m, "mse": 1 - m, "matrix_mse": 1 - m**2, **tensors,
             "mutual_information": self.landscape.covariance(sp.S.One) / 2 - f,
@@ -179,7 +173,7 @@ class MatrixTensor(Model):
                 kind=kind, branch="", conditions=(1 / noise**2 - second, q, 1 - noise),
                 formal=sp.Max(fourth * second - sp.Rational(3, 2) * third**2,
                               temperature * third - 2 * second ** sp.Rational(3, 2)),
-                phrase=kind.replace("_", " "),
+                phrase="Langevin" if kind == "langevin" else "gradient flow",
             )
 
     def _trivial_landscapes(self) -> Iterator[Criterion]:
@@ -208,3 +202,25 @@ class MatrixTensor(Model):
             if not value > 0:
                 limit = ": without noise the signal is known exactly, m = 1" if value == 0 else " is no variance"
                 raise ValueError(f"{name} = {value:g}{limit}; give a positive number, or inf for no such observation")
+
+
+def _order(p: Any) -> Any:
+    """Check the order of a tensor: a whole number from 3 on, or a symbol.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if isinstance(p, sp.Symbol):
+        return number("p", p)
+    if isinstance(p, bool) or not isinstance(p, (numbers.Real, sp.Number)):
+        raise TypeError(f"p = {p!r}: give the order of the tensor as a whole number from 3 on")
+    if p == 2:
+        raise ValueError("p = 2: a tensor of order 2 is a matrix, whose noise adds to that of the first as 1/delta_2 = "
+                         "1/delta + 1/delta'; leave it out")
+    if p != int(float(p)):
+        raise ValueError(f"p = {p}: x^p is the covariance of a function on the sphere for whole p only (Schoenberg, "
+                         "Duke Math. J. 9, 96 (1942)); give a whole number from 3 on")
+    if p < 3:
+        raise ValueError(f"p = {p}: give the order of the tensor as a whole number from 3 on")
+    return int(float(p))

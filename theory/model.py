@@ -287,6 +287,17 @@ class Model(Parametrised):
         ValueError
         """
 
+    def check_solvable(self) -> None:
+        """Refuse a model without a free entropy, where fixed points are asked for.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.solved_by == "counting":
+            raise ValueError(f"model = {self!r} has a landscape, and no free entropy to be solved: ask for complexity, "
+                             "or for thresholds along='energy'")
+
     def check_controls(self, values: Mapping[str, Any]) -> dict[sp.Symbol, Any]:
         """Check names and values of controls; return them by symbol.
 

@@ -1,7 +1,7 @@
 """Models written as text: ``GLM(GaussBernoulli(0.3), Abs())``.
 
 The text is read with :mod:`ast` and rebuilt from the constructors listed here; nothing of it is executed.
-Allowed are those constructors with their own keywords, numbers and arithmetic of numbers, lists and tuples,
+Allowed are those constructors with their own keywords, numbers and arithmetic of numbers, lists, tuples, mappings,
 and bare names, which become controls: ``GLM(GaussBernoulli(rho), Linear(noise=1e-3))`` has alpha and rho.
 """
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["nearest", "parse_model", "parse_number", "parse_settings", "parse_whole", "resolve"]
 
-_MODELS = ("GLM", "Hopfield", "GaussianBernoulliRBM")
+_MODELS = ("GLM", "Hopfield", "GaussianBernoulliRBM", "MatrixTensor", "SphericalSpinGlass")
 _SWITCHES = ("supervised",)
-_INFINITE = ("dreaming",)  # parameters that may be infinite
+_INFINITE = ("dreaming", "delta_p", *(f"delta_{k}" for k in range(2, 100)))  # what may be infinite
 _PRIORS = (
     "Gaussian",
     "Rademacher",
@@ -50,6 +50,7 @@ _CHANNELS = (
     "PiecewiseLinear",
     "Probit",
 )
+_MAPPINGS = {"SphericalSpinGlass": "weights"}  # whose parameter is a mapping
 #: Arguments that take one of these parts, and no number.
 _PARTS = {"prior": _PRIORS, "channel": _CHANNELS}
 
@@ -183,7 +184,8 @@ def resolve(text: str, *, exact: bool = False) -> Entry:
         return entries[name]
     if "(" in name:
         model = parse_model(name, exact=exact)
-        return Entry(name=name, title=model.title, model=model, references=model.references)
+        along = "energy" if model.solved_by == "counting" else "alpha"
+        return Entry(name=name, title=model.title, model=model, along=along, references=model.references)
     raise ValueError(f"no system is called {name!r}{nearest(name, entries)}")
 
 
@@ -216,7 +218,7 @@ def _said(tree: ast.AST) -> str:
 
 
 def _constructors() -> dict[str, Callable[..., Any]]:
-    from . import boltzmann, channels, glm, hopfield, priors
+    from . import boltzmann, channels, glm, hopfield, matrix_tensor, priors, spin_glass
 
     homes = {
         **dict.fromkeys(_PRIORS, priors),
@@ -224,6 +226,8 @@ def _constructors() -> dict[str, Callable[..., Any]]:
         "GLM": glm,
         "Hopfield": hopfield,
         "GaussianBernoulliRBM": boltzmann,
+        "MatrixTensor": matrix_tensor,
+        "SphericalSpinGlass": spin_glass,
     }
     return {name: getattr(home, name) for name, home in homes.items() if hasattr(home, name)}
 
@@ -271,7 +275,8 @@ def _call(constructor: Callable[..., Any], name: str, tree: ast.Call, exact: boo
     ]
     if missing:
         raise ValueError(f"{name} lacks {' and '.join(missing)}: {usage}")
-    values = {parameter: _value(argument, parameter, exact) for parameter, argument in arguments.items()}
+    values = {parameter: (_mapping if _MAPPINGS.get(name) == parameter else _value)(argument, parameter, exact)
+              for parameter, argument in arguments.items()}
     try:
         return constructor(**values)
     except TypeError as error:
@@ -302,6 +307,19 @@ def _value(tree: ast.expr, name: str, exact: bool) -> Any:
             raise ValueError(f"{name} = {tree.id} is not a number: give a number, or the name of a control")
         return symbol(tree.id)
     return _plain(_number(tree, name), exact)
+
+
+def _mapping(tree: ast.expr, name: str, exact: bool) -> dict[Any, Any]:
+    """A mapping of numbers or controls to numbers or controls."""
+    if not isinstance(tree, ast.Dict) or None in tree.keys:
+        raise ValueError(f"{name} = {_said(tree)}: write a mapping of degrees to weights, such as {{3: 1}}")
+    found: dict[Any, Any] = {}
+    for key, value in zip(tree.keys, tree.values, strict=True):
+        degree = _value(key, f"{name}: {_said(key)}", exact)  # type: ignore[arg-type]
+        if degree in found:
+            raise ValueError(f"{name} = {_said(tree)}: {degree} is given twice; give it once")
+        found[degree] = _value(value, f"{name}[{_said(key)}]", exact)  # type: ignore[arg-type]
+    return found
 
 
 def _number(tree: ast.expr, name: str) -> Fraction:

@@ -29,8 +29,8 @@ from typing import Any
 import sympy as sp
 
 __all__ = [
-    "BinaryEntropy", "IntervalMills", "InverseMills", "Largest", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp", "PoleEntropy",
-    "PosteriorFunction", "SechSquared", "Tanh", "TanhDeficit",
+    "BinaryEntropy", "IntervalMills", "InverseMills", "Largest", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp",
+    "PoleEntropy", "PosteriorFunction", "SechSquared", "Tanh", "TanhDeficit",
     "normal_density",
 ]
 
