@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -75,9 +75,8 @@ class CouplingFormulas:
         ])
         self.observables = dict(model.observables)
         inverse = {control: 1 / x for x, control in pairs}
-        f = sp.Symbol("f", real=True)
-        self._observables = compiled((f, s, *self.moves, *self.couplings), [
-            sp.sympify(x).xreplace(inverse) if name != "mse" else form.mse_at for name, x in self.observables.items()
+        self._observables = compiled((s, *self.moves, *self.couplings), [
+            sp.sympify(x).xreplace({**inverse, form.mse: form.mse_at}) for x in self.observables.values()
         ])
         self.onset = compiled(self.couplings, sp.limit(self.step.subs(form.overlap, form.overlap_at) / s, s, 0))
         self._terms = compiled((form.overlap,), list(form.terms.values()))
@@ -107,13 +106,12 @@ class CouplingFormulas:
 
     def observed(self, s: float, couplings: Any) -> dict[str, float]:
         """Observables of a state."""
-        f = float(self.at(s, couplings)["free_entropy"])
-        found = self._observables(f, s, *self._moves(s), *couplings)
+        found = self.evaluated(self._observables, s, couplings)
         return dict(zip(self.observables, map(float, found), strict=True))
 
     def term(self, s: float, k: int) -> float:
         """Derivative of the free entropy by coupling k."""
-        return float(self._terms(self._moves(s)[0])[k])
+        return float(self._terms(self.at(s, [0.0] * len(self.names))["overlap"])[k])
 
     @functools.cache  # noqa: B019  # formulas live as long as the model they are cached for
     def curve(self, k: int) -> tuple[Any, list[tuple[int, Any]]]:
@@ -138,12 +136,16 @@ def formulas_of(model: Model) -> CouplingFormulas:
 
 @dataclass(frozen=True)
 class CouplingBranch:
-    """A monotone piece of the curve: s from `low` to `high`, the coupling from `start` to `stop`."""
+    """A monotone piece of the curve: s from `low` to `high`, the coupling from `start` to `stop`.
+
+    `blur` is how far `start` is rounded where s = 0, the state without signal, and not another one.
+    """
 
     low: float
     high: float
     start: float
     stop: float
+    blur: float = 0.0
 
     @property
     def stable(self) -> bool:
@@ -151,8 +153,9 @@ class CouplingBranch:
         return self.stop > self.start
 
     def holds(self, coupling: float) -> bool:
-        """Whether the branch has a state at a value of the coupling."""
-        return min(self.start, self.stop) <= coupling <= max(self.start, self.stop)
+        """Whether the branch has a state at a value of the coupling; the first point belongs to the one before."""
+        start = self.start + (self.blur if self.stable else -self.blur)
+        return start < coupling <= self.stop if self.stable else self.stop <= coupling < start
 
 
 class CouplingCurve:
@@ -202,7 +205,8 @@ class CouplingCurve:
             start *= 10  # the other couplings alone make the state without signal marginal: lower orders cancel
         marks = [start, *self.folds, _FARTHEST[1]]
         values = [self(s)[0] for s in marks]
-        return [CouplingBranch(*ends) for ends in zip(marks[:-1], marks[1:], values[:-1], values[1:], strict=True)]
+        found = [CouplingBranch(*ends) for ends in zip(marks[:-1], marks[1:], values[:-1], values[1:], strict=True)]
+        return [replace(found[0], blur=2 * _EPS * abs(values[0])), *found[1:]]
 
     def on(self, branch: CouplingBranch, coupling: float) -> float:
         """S of the state on a branch at a coupling that it holds."""

@@ -331,6 +331,8 @@ def _criterion(plane: CouplingPlane, criterion: CriterionFormulas) -> list[Polyl
         return plane.couplings(*map(coupling_of, both))
 
     limit = max((x for x, _, _ in criterion.zeros(k, couplings(math.inf))), default=math.inf)
+    if limit <= low:
+        return []
     places = list(plane.places(i, _SLICES, low, min(high, limit * (1 - _BESIDE))))
     rows: list[tuple[float, float, float, bool]] = []
 

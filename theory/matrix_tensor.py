@@ -66,7 +66,7 @@ from .special import PoleEntropy
 
 __all__ = ["MatrixTensor"]
 
-m, mhat = formula_symbol("m"), formula_symbol("mhat")
+m, V, mhat = map(formula_symbol, ("m", "V", "mhat"))
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class MatrixTensor(Model):
     @property
     def coupling_form(self) -> CouplingForm:
         return CouplingForm(
-            parameter=mhat, overlap=m, overlap_at=mhat / (1 + mhat), mse_at=1 / (1 + mhat),
+            parameter=mhat, overlap=m, mse=V, overlap_at=mhat / (1 + mhat), mse_at=1 / (1 + mhat),
             entropy=-PoleEntropy(-mhat) / 2,
             terms={delta: m**k / (2 * k) for k, delta in self.noises.items()},
             forces={delta: m ** (k - 1) for k, delta in self.noises.items()},
@@ -151,12 +151,12 @@ class MatrixTensor(Model):
     @property
     def observables(self):
         """As documented in the README: errors of the signal, the matrix and the tensors; information in nats."""
-        f = formula_symbol("f")
-        tensors = {f"tensor_mse_{k}" if isinstance(self.p, tuple) else "tensor_mse": 1 - m**k
+        tensors = {f"tensor_mse_{k}" if isinstance(self.p, tuple) else "tensor_mse": _unknown(k)
                    for k in self.noises if k != 2}
+        left = sp.Add(*(_unknown(k) / (2 * k * delta) for k, delta in self.noises.items()))
         return {
-            "overlap": m, "mse": 1 - m, "matrix_mse": 1 - m**2, **tensors,
-            "mutual_information": self.landscape.covariance(sp.S.One) / 2 - f,
+            "overlap": m, "mse": V, "matrix_mse": _unknown(2), **tensors,
+            "mutual_information": left - (sp.log(V) + m) / 2,  # Q(1)/2 - f
         }
 
     @property
@@ -202,6 +202,11 @@ class MatrixTensor(Model):
             if not value > 0:
                 limit = ": without noise the signal is known exactly, m = 1" if value == 0 else " is no variance"
                 raise ValueError(f"{name} = {value:g}{limit}; give a positive number, or inf for no such observation")
+
+
+def _unknown(k: Any) -> sp.Expr:
+    """1 - m^k by V = 1 - m, of which no digits are lost where it is small."""
+    return V * sp.Add(*(m**j for j in range(k))) if isinstance(k, int) else 1 - m**k
 
 
 def _order(p: Any) -> Any:

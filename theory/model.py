@@ -127,7 +127,8 @@ class CouplingForm:
     ----------
     parameter : Symbol
         s, over (0, inf); s = 0 is the state without signal, which exists for all couplings and has f = 0.
-    overlap : Symbol
+    overlap, mse : Symbol
+        As observables are written in them.
     overlap_at, mse_at : expression in s
         The overlap grows with s from 0 to 1.
     entropy : expression in s
@@ -140,6 +141,7 @@ class CouplingForm:
 
     parameter: sp.Symbol
     overlap: sp.Symbol
+    mse: sp.Symbol
     overlap_at: sp.Expr
     mse_at: sp.Expr
     entropy: sp.Expr
