@@ -79,13 +79,14 @@ def is_full_mixture(counting: Counting, overlap: float = 0.0) -> bool:
     """Whether typical minima are marginal at all energies, so that bands do not lie in layers."""
     if counting.landscape.pure or counting.trivial:
         return False
-    return float(counting.sigma(0, overlap, float(counting.threshold_energy(overlap)))) < 0
+    threshold = float(counting.threshold_energy(overlap))
+    return float(counting.sigma(0, overlap, threshold)) < -float(counting.rounding(0, overlap, threshold))
 
 
 def _trivial(counting: Counting, indices: range) -> Iterator[Landmark]:
     """Two critical points, or for a pure p = 2 pairs of eigenvectors, energies of all of which end at one value."""
     first, _ = counting.slopes
-    ground = -math.sqrt(first)
+    ground = -math.sqrt(first) * counting.unit
     error = (1 + len(counting.weights)) * _EPS * abs(ground)
     for index in indices if counting.landscape.pure else (0,):
         yield Landmark(kind="band_edge" if index else "ground_state", branch=f"index {index}", value=ground,
@@ -98,8 +99,8 @@ def _trivial(counting: Counting, indices: range) -> Iterator[Landmark]:
 def _ends(counting: Counting, index: int, overlap: float) -> Iterator[Landmark]:
     """Energies at which the complexity of an index is 0, on both sides of its maximum."""
     pure, top = counting.landscape.pure, float(counting.likeliest_energy(index, overlap))
-    if not float(counting.sigma(index, overlap)) > counting.rounding(index, overlap):
-        return
+    scale, hidden = counting.scale, float(counting.rounding(index, overlap))
+    kind, branch = "ground_state" if not (index or counting.landscape.spiked) else "band_edge", f"index {index}"
 
     def sigma(energy: float) -> float:
         return max(float(counting.sigma(index, overlap, energy)), _NOTHING)
@@ -107,16 +108,20 @@ def _ends(counting: Counting, index: int, overlap: float) -> Iterator[Landmark]:
     def rounding(energy: float) -> float:
         return float(counting.rounding(index, overlap, energy))
 
-    scale = math.sqrt(sum(counting.weights))
+    largest = float(counting.sigma(index, overlap))
+    if largest < -hidden:
+        return
+    if largest <= hidden:  # a single energy, as far as rounding lets us see
+        error = next(x for x in (scale * _EPS * 2.0**k for k in range(60)) if sigma(top - x) < -hidden)
+        yield Landmark(kind=kind, branch=branch, value=top, error=error, complexity=largest, overlap=overlap,
+                       status=Status.ILL_CONDITIONED)
+        return
     for side in (-1,) if pure else (-1, 1):
         inner = top
         while pure and sigma(inner) == _NOTHING and abs(inner - top) < 1e-9 * scale:  # a double beyond the end
             inner -= max(abs(top), scale) * _EPS
-        outer = next(top + side * scale * 2.0**k for k in range(-4, 60) if sigma(top + side * scale * 2.0**k) < 0)
+        outer = next(x for x in (top + side * scale * 2.0**k for k in range(-20, 60)) if sigma(x) < 0)
         value, error = _root(sigma, inner, outer, rounding)
-        kind, branch = ("band_edge" if index else "ground_state"), f"index {index}"
-        if counting.landscape.spiked:
-            kind = "band_edge"
         if side > 0:
             if index:
                 continue  # all finite indices end together
@@ -127,7 +132,7 @@ def _ends(counting: Counting, index: int, overlap: float) -> Iterator[Landmark]:
 
 def overlap_landmarks(counting: Counting, index: int | None = 0) -> tuple[Landmark, ...]:
     """Overlaps at which the complexity is 0, or largest, and those of isolated minima, where it only touches 0."""
-    isolated = list(_isolated(counting))
+    isolated = list(_isolated(counting, index))
     found = list(isolated)
 
     def sigma(x: float) -> float:
@@ -144,13 +149,14 @@ def overlap_landmarks(counting: Counting, index: int | None = 0) -> tuple[Landma
 
     grid = overlaps(_GRID)
     slopes = np.asarray(counting.rate(index, grid))
-    turns = np.flatnonzero((slopes[:-1] > 0) != (slopes[1:] > 0))
-    stationary = [_root(rate, grid[k], grid[k + 1], rate_rounding) for k in turns]
+    seen = np.flatnonzero(np.abs(slopes) > counting.rounding(index, grid, name="rate"))  # others are flat
+    turns = [(i, j) for i, j in itertools.pairwise(seen) if (slopes[i] > 0) != (slopes[j] > 0)]
+    stationary = [_turn(rate, rate_rounding, grid[i:j + 1]) for i, j in turns]
     peaks = []
-    for k, (x, error) in zip(turns, stationary, strict=True):
+    for (i, _), (x, error) in zip(turns, stationary, strict=True):
         value = sigma(x)
         touching = any(abs(x - one.value) < _SAME for one in isolated) and abs(value) < _TOUCH
-        if slopes[k] > 0 and not touching:
+        if slopes[i] > 0 and not touching:
             peaks.append((value, x, error))
     for value, x, error in peaks:
         status = Status.CONVERGED if abs(value) > rounding(x) else Status.ILL_CONDITIONED
@@ -171,6 +177,14 @@ def overlap_landmarks(counting: Counting, index: int | None = 0) -> tuple[Landma
     return tuple(sorted(found, key=lambda one: one.value))
 
 
+def _turn(rate: Callable[[float], float], rounding: Callable[[float], float],
+          between: np.ndarray) -> tuple[float, float]:
+    """Where a slope changes its sign, with its error; of a plateau the middle, and half its width."""
+    if len(between) > 3:
+        return float(between[0] + between[-1]) / 2, float(between[-1] - between[0]) / 2
+    return _root(rate, float(between[0]), float(between[-1]), rounding)
+
+
 def spurious_energies(counting: Counting, index: int | None = 0) -> tuple[Landmark, ...]:
     """Energies of isolated minima, and of the others, at any overlap: of most of them, where they begin and end."""
     found = []
@@ -189,7 +203,7 @@ def spurious_energies(counting: Counting, index: int | None = 0) -> tuple[Landma
         at = float(counting.largest_over_overlaps(index, np.array([energy]))[1][0])
         return float(counting.rounding(index, at, energy))
 
-    scale = math.sqrt(sum(counting.weights))
+    scale = counting.scale
     for side, branch in ((-1, "begins"), (1, "ends")):
         outer = next(x for x in (top.value + side * scale * 2.0**k for k in range(-10, 60)) if sigma(x) < 0)
         x, error = _root(sigma, top.value, outer, rounding)
@@ -203,42 +217,53 @@ def _energy(counting: Counting, index: int | None, one: Landmark, side: int) -> 
     """How the energy of a landmark changes by the error of its overlap."""
     x = one.overlap + side * one.error
     if one.kind == "isolated":
-        return float(counting.evaluate("isolated_energy", 0, x)[0]) - one.energy
+        found = (float(counting.evaluate(name, 0, x)[3]) for name in ("isolated", "isolated_above"))
+        return min((energy - one.energy for energy in found), key=abs)
     return float(counting.likeliest_energy(index, x)) - one.energy
 
 
 def _convention(counting: Counting, index: int | None, branch: str, x: float, error: float) -> Landmark:
-    return Landmark(kind="largest", branch=branch, value=x, error=error, complexity=float(counting.sigma(index, x)),
-                    overlap=x, energy=float(counting.likeliest_energy(index, x)))
+    found = float(counting.sigma(index, x))
+    seen = abs(found) > float(counting.rounding(index, x))  # whether it is positive
+    return Landmark(kind="largest", branch=branch, value=x, error=error, complexity=found, overlap=x,
+                    energy=float(counting.likeliest_energy(index, x)),
+                    status=Status.CONVERGED if seen else Status.ILL_CONDITIONED)
 
 
-def _isolated(counting: Counting) -> Iterator[Landmark]:
-    """Isolated minima; those of lowest energy are the signal's."""
+def _isolated(counting: Counting, index: int | None) -> Iterator[Landmark]:
+    """Isolated critical points: minima, of which those of lowest energy are the signal's, or all of them."""
     if not counting.landscape.spiked:
         return
     grid = np.array([-1.0, *overlaps(_GRID), 1.0])
-    condition, *_ = counting.evaluate("isolated", 0, grid)
-
-    def zero(x: float) -> float:
-        return float(counting.evaluate("isolated", 0, x)[0])
-
     slope, _ = counting.slopes
     found = []
-    for k in np.flatnonzero((condition[:-1] > 0) != (condition[1:] > 0)):
-        x, error = _root(zero, grid[k], grid[k + 1], lambda x: 16 * _EPS * math.sqrt(slope))
-        if min(counting.evaluate("isolated", 0, x)[1:]) >= -8 * _EPS * slope:  # 0 for a matrix alone, at overlap 0
-            found.append((float(counting.evaluate("isolated_energy", 0, x)[0]), x, error))
+    for name in ("isolated",) if index == 0 else ("isolated", "isolated_above"):
+
+        def zero(x: float, name: str = name) -> float:
+            return float(counting.evaluate(name, 0, x)[0])
+
+        condition = counting.evaluate(name, 0, grid)[0]
+        for k in np.flatnonzero((condition[:-1] > 0) != (condition[1:] > 0)):
+            x, error = _root(zero, grid[k], grid[k + 1], lambda x: 16 * _EPS * math.sqrt(slope))
+            _, gap, held, energy = map(float, counting.evaluate(name, 0, x))
+            extremum = held >= -8 * _EPS * slope
+            if gap >= -8 * _EPS * slope and (extremum or index is None):  # 0 for a matrix alone, at overlap 0
+                what = "saddle" if not extremum else "maximum" if name != "isolated" else ""
+                found.append((energy, x, error, what))
     lowest = min((energy for energy, *_ in found), default=0.0)
-    for energy, x, error in found:
-        yield Landmark(kind="isolated", branch="signal" if energy <= lowest + 1e-12 * abs(lowest) else "metastable",
-                       value=x, error=error, complexity=0.0, overlap=x, energy=energy, status=_judged(error, 1.0))
+    for energy, x, error, what in sorted(found, key=lambda one: one[1]):
+        branch = "no signal" if abs(x) <= error else "signal" if energy <= lowest * (1 - 1e-12) else "metastable"
+        yield Landmark(kind="isolated", branch=what or branch, value=x, error=error, complexity=0.0, overlap=x,
+                       energy=energy, status=_judged(error, 1.0))
+
 
 
 def _root(function: Callable[[float], float], low: float, high: float,
           rounding: Callable[[float], float]) -> tuple[float, float]:
     """Zero of a function between values of opposite signs, and its error: as far as rounding hides the sign."""
-    x = float(brentq(function, low, high, xtol=4 * _EPS * min(abs(low), abs(high), 1) or 1e-300, rtol=4 * _EPS))
-    step, hidden = 4 * _EPS * abs(x) + 1e-300, rounding(x)
+    fine = 4 * _EPS * min(max(abs(low), abs(high)), 1)
+    x = float(brentq(function, low, high, xtol=fine, rtol=4 * _EPS))
+    step, hidden = fine + 4 * _EPS * abs(x), rounding(x)
     while min(abs(function(x - step)), abs(function(x + step))) < hidden and step < abs(high - low):
         step *= 1.5
     return x, step

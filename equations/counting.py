@@ -22,6 +22,7 @@ _INDEX = sp.Symbol("_k", integer=True, nonnegative=True)
 _EPS = float(np.finfo(float).eps)
 _ROUNDINGS = 8.0  # units in the last place that a term of a sum may be off
 _STEP = 1e-6  # relative, of the differences that tell how rounding of the arguments is passed on
+_LEAST = 1e-80  # weight beside a signal
 _COARSE = 501  # overlaps at which a maximum over them is sought first
 _SECTIONS = 60  # golden: the interval shrinks below rounding
 
@@ -41,9 +42,10 @@ def _compiled(degrees: tuple[int, ...], spiked: bool, name: str, counts_all: boo
             expressions = [landscape.magnitude(index, m, energy, by=m)]
         case "likeliest_energy":
             expressions = [landscape.likeliest_energy(index, m)]
-        case "isolated":
-            zero, positive = landscape.isolated(m)
-            expressions = [zero, *positive]
+        case "isolated" | "isolated_above":
+            side = 1 if name == "isolated" else -1
+            zero, positive = landscape.isolated(m, side)
+            expressions = [zero, *positive, landscape.isolated_energy(m, side)]
         case "index_fraction":
             expressions = [landscape.index_fraction(E)]
         case _:
@@ -88,6 +90,10 @@ def counting_of(model: Model, controls: Mapping[str, Any]) -> tuple[Counting, di
     if not any(p > 1 for p, _ in terms):
         said = ", ".join(f"{s.name} = {value}" for s, value in values.items())
         raise ValueError(f"{said}: nothing is left of the landscape but what is linear; give a finite value")
+    for p, w in terms:
+        if landscape.spiked and not _LEAST < float(w) < 1 / _LEAST:
+            raise ValueError(f"weight {float(w):g} of x^{p}: doubles do not hold its powers; give noise within "
+                             f"{_LEAST:g} and {1 / _LEAST:g}, or inf for no such observation")
     return Counting(Landscape(tuple(terms), landscape.spiked)), {s.name: float(value) for s, value in values.items()}
 
 
@@ -99,19 +105,35 @@ class Counting:
     ----------
     landscape : Landscape
         Degrees and weights without symbols.
+
+    Attributes
+    ----------
+    unit : float
+        Of energies, in which the weights are those given.
     """
 
     landscape: Landscape
     degrees: tuple[int, ...] = field(init=False)
     weights: tuple[float, ...] = field(init=False)
 
+    unit: float = field(init=False)
+
     def __post_init__(self) -> None:
+        weights = [float(w) for _, w in self.landscape.terms]
+        # energies without a signal scale with the root of the weights: a power of 2 keeps squares in range, exactly
+        unit = 1.0 if self.landscape.spiked else 2.0 ** (math.frexp(max(weights))[1] // 2)
+        object.__setattr__(self, "unit", unit)
         object.__setattr__(self, "degrees", tuple(int(p) for p, _ in self.landscape.terms))
-        object.__setattr__(self, "weights", tuple(float(w) for _, w in self.landscape.terms))
+        object.__setattr__(self, "weights", tuple(w / unit / unit for w in weights))
+
+    @property
+    def scale(self) -> float:
+        """Scale of the energies."""
+        return self.unit * math.sqrt(sum(self.weights))
 
     @property
     def slopes(self) -> tuple[float, float]:
-        """Q'(1) and Q''(1)."""
+        """Q'(1) and Q''(1), of energies in units of `unit`."""
         terms = list(zip(self.degrees, self.weights, strict=True))
         return sum(w * p for p, w in terms), sum(w * p * (p - 1) for p, w in terms)
 
@@ -131,7 +153,9 @@ class Counting:
         """Evaluate a method of the landscape, at arrays of overlaps and energies that broadcast."""
         function = _compiled(self.degrees, self.landscape.spiked, name, index is None, energy is not None)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # no points at overlap 1: log 0 = -inf
-            return function(index or 0, overlap, 0.0 if energy is None else energy, *(weights or self.weights))
+            energy = 0.0 if energy is None else energy / self.unit
+            found = function(index or 0, overlap, energy, *(weights or self.weights))
+        return [value * self.unit for value in found] if name.endswith("_energy") else found
 
     def sigma(self, index: int | None, overlap: Any = 0.0, energy: Any = None) -> Any:
         """Complexity, nats per spin; -inf where there is no such point."""

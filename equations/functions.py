@@ -161,6 +161,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "IntervalMills": interval_mills,
     "LogSumExp": log_sum_exp,
     "Largest": largest,
+    "OverlapPower": lambda n, V, m: m**n,
     "erf": special.erf,
     "erfc": special.erfc,
 }
@@ -178,4 +179,5 @@ MPMATH: dict[str, Callable[..., Any]] = {
     "IntervalMills": lambda x, a, b: _mp_density(x) / _mp_interval(a, b),
     "LogSumExp": _mp_log_sum_exp,
     "Largest": max,
+    "OverlapPower": lambda n, V, m: m**n,
 }

@@ -39,7 +39,7 @@ _BEYOND = 0.06  # of the range of energies shown beyond what there is
 _INSIDE = 1e-14  # relative, below the energy at which minima of a pure landscape end: a double may fall beyond
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Complexity:
     """Numbers of critical points, exp(N complexity) in the mean.
 
@@ -58,9 +58,10 @@ class Complexity:
         ``kind``, ``branch``, ``value`` of the energy or the overlap, ``error``, ``status``, ``complexity`` there;
         beside a signal ``overlap`` and ``energy``.  Kinds: ``ground_state``; ``band_edge``, where critical points of an
         index begin; ``threshold_energy`` (branch ``marginal``: below, typical minima have a gap; ``lower end``,
-        ``upper end`` of marginal ones); ``zero``; ``maximum``; ``isolated``, one minimum, the ``signal``'s or ``metastable``, where
-        the complexity touches 0; ``largest`` (branch ``orthogonal``: at overlap 0, ``any overlap``: the highest maximum
-        that is not isolated).
+        ``upper end`` of marginal ones); ``zero``; ``maximum``; ``isolated``, one minimum, the ``signal``'s,
+        ``metastable`` or with ``no signal`` (of all critical points also a ``saddle`` or ``maximum``), where the
+        complexity touches 0; ``largest`` (branch ``orthogonal``: at
+        overlap 0, ``any overlap``: the highest maximum that is not isolated).
     settings : mapping
         Units, what is fixed, and what there is to say: ``summary``.
     """
@@ -71,6 +72,12 @@ class Complexity:
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     landmarks: pd.DataFrame = field(default_factory=pd.DataFrame)
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """What was counted, of what; the numbers are in `table` and `landmarks`."""
+        at = ", ".join(f"{name}={value:g}" for name, value in {**self.controls, **self.settings["fixed"]}.items())
+        return (f"Complexity({self.model}{' at ' * bool(at)}{at}, against {' and '.join(self.against)}: "
+                f"{len(self.table)} points, {len(self.landmarks)} landmarks; {self.settings['summary']})")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: complexity against an axis, or a map of both with its zero line.
@@ -318,16 +325,21 @@ def _summary(counting: Counting, axes: tuple[str, ...], landmarks: Sequence[Land
                 if counting.landscape.pure else "two critical points, a minimum and a maximum: Q'' < Q'")
     if not counting.landscape.spiked:
         total = float(counting.sigma(None))
-        kind = "pure" if counting.landscape.pure else "full mixture" if _is_full(counting) else "pure-like mixture"
+        threshold = float(counting.threshold_energy())
+        seen = abs(float(counting.sigma(0, 0.0, threshold))) > float(counting.rounding(0, 0.0, threshold))
+        mixture = ("full mixture" if _is_full(counting) else "pure-like mixture" if seen else
+                   "mixture so close to a full one that rounding hides the difference")
+        kind = "pure" if counting.landscape.pure else mixture
         layers = ("typical minima are marginal at all energies, critical points of all finite indices begin together"
                   if _is_full(counting) else "critical points of each index begin above those of the one before")
-        return f"{kind}: {layers}; complexity of all: {total:.12g}"
+        bound = "" if counting.landscape.pure else "; these are means: the ground state is at -E_0 or above"
+        return f"{kind}: {layers}; complexity of all: {total:.12g}{bound}"
     if axes == ("energy",):
         return f"{len(landmarks)} landmark(s)"
     isolated = sum(one.kind == "isolated" for one in landmarks)
     spurious = max((one.complexity for one in landmarks if one.kind == "maximum"), default=-np.inf)
-    many = f"the largest complexity beside them is {spurious:.6g}" if spurious > 0 else "no other minima are left"
-    return f"{isolated} isolated minimum or minima, where the complexity touches 0; {many}"
+    many = f"the largest complexity beside them is {spurious:.6g}" if spurious > 0 else "no others are left"
+    return f"{isolated} isolated point(s), where the complexity touches 0; {many}"
 
 
 def energy_thresholds(model: Model, between: Any, controls: Mapping[str, Any]) -> pd.DataFrame:

@@ -21,6 +21,11 @@ _SKY, _BLUE, _GREEN, _ORANGE, _VERMILLION, _PURPLE, _BLACK = SERIES
 _INDEX_COLOURS = (_BLUE, _SKY, _GREEN, _ORANGE, _VERMILLION)
 _STAR: dict[str, Any] = {"marker": "*", "markersize": 11, "linestyle": "none", "markeredgewidth": 0.6,
                          "markeredgecolor": "black", "clip_on": False}
+_ISOLATED = {
+    "signal": ("the signal's minimum", _ORANGE), "metastable": ("isolated minimum", "white"),
+    "no signal": ("the minimum", _PURPLE), "saddle": ("isolated saddle", "0.6"),
+    "maximum": ("isolated maximum", "0.25"),
+}
 _DEEPEST = 0.6  # how far below 0 a panel goes, in units of how far above
 _SHOWN = 3.0  # of the energies in which bands begin: how far they are shown
 _LEVELS = 129  # of colour in a map
@@ -110,18 +115,12 @@ def _curve(found: Complexity, ax: Axes) -> None:
     top = max(peak, seen, largest["complexity"].max() if len(largest) else 0.0)
     _heights(ax, top if top > 1e-9 else 0.01)
     bottom, _ = ax.get_ylim()
-    for branch, filled in (("signal", True), ("metastable", False)):
-        points = _landmarks(found, "isolated", branch)
-        if len(points):
-            style = _STAR | {"color": _ORANGE if filled else "white"}
-            ax.plot(points["value"], np.zeros(len(points)), zorder=6, **style)
-            said = "the signal's minimum" if filled else "isolated minimum"
-            handles.append(Line2D([], [], label=f"{said} (one: $\\Sigma = 0$)", **style))
+    handles += _stars(found, ax, axis)
     for branch, marker in (("orthogonal", "o"), ("any overlap", "D")):
         points = largest[largest["branch"] == branch]
         points = points[points["complexity"] > bottom]
         if len(points):
-            style = {"marker": marker, "markersize": 6.5 if marker == "o" else 4, "linestyle": "none",
+            style: dict[str, Any] = {"marker": marker, "markersize": 6.5 if marker == "o" else 4, "linestyle": "none",
                      "color": _VERMILLION, "markerfacecolor": "white" if marker == "o" else _VERMILLION}
             ax.plot(points["value"], points["complexity"], zorder=5, **style)
             said = "at overlap 0" if branch == "orthogonal" else "at any overlap"
@@ -156,6 +155,8 @@ def _overview(found: Complexity, ax: Axes) -> None:
 
 def _bands(found: Complexity, ax: Axes) -> None:
     """The bands of finite index, from the ground state to where they end together."""
+    from matplotlib.ticker import MaxNLocator
+
     end = found.landmarks[found.landmarks["kind"] == "threshold_energy"]["value"].min()
     begins = found.landmarks[found.landmarks["kind"] != "threshold_energy"]["value"]
     if found.settings["full_mixture"]:
@@ -177,6 +178,7 @@ def _bands(found: Complexity, ax: Axes) -> None:
             ax.axvspan(a, b, color=colour, alpha=0.13, linewidth=0, zorder=0)
     ax.axhline(0, color="0.35", linewidth=0.8, zorder=1)
     ax.set_xlim(low, high)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     _heights(ax, top)
     ax.set_xlabel("energy per spin $E$")
     flags(ax, _flags(found))
@@ -208,6 +210,24 @@ def _has_bands(found: Complexity) -> bool:
     return len(begins) > 1 and begins.max() > begins.min() and found.table["index"].nunique() > 1
 
 
+def _stars(found: Complexity, ax: Axes, axis: str) -> list[Any]:
+    """Isolated critical points, each kind with its entry for the legend."""
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for branch, (said, colour) in _ISOLATED.items():
+        points = _landmarks(found, "isolated", branch)
+        if len(points):
+            style: dict[str, Any] = {**_STAR, "color": colour}
+            if axis == "map":
+                ax.plot(points["overlap"], points["energy"], zorder=6, **style)
+            else:
+                ax.plot(points["value"], np.zeros(len(points)), zorder=6, **style)
+            label = said if axis == "map" else said + r" (one: $\Sigma = 0$)"
+            handles.append(Line2D([], [], label=label, **style))
+    return handles
+
+
 # --- the map ---
 
 
@@ -233,12 +253,7 @@ def _map(found: Complexity, ax: Axes) -> None:
         ax.plot(threshold["overlap"], threshold["energy"], color=_VERMILLION, linewidth=1.2, linestyle=(0, (4, 2)))
         handles.append(Line2D([], [], color=_VERMILLION, linewidth=1.2, linestyle=(0, (4, 2)),
                               label=f"threshold energy: {'none' if found.settings['pure'] else 'marginal'} above"))
-    for branch, full in (("signal", True), ("metastable", False)):
-        points = _landmarks(found, "isolated", branch)
-        if len(points):
-            style = _STAR | {"color": _ORANGE if full else "white"}
-            ax.plot(points["overlap"], points["energy"], zorder=6, **style)
-            handles.append(Line2D([], [], label="the signal's minimum" if full else "isolated minimum", **style))
+    handles += _stars(found, ax, "map")
     ax.set_xlim(*found.settings["between"]["overlap"])
     ax.set_ylim(*found.settings["between"]["energy"])
     ax.set_xlabel("overlap $m$ with the signal")

@@ -61,9 +61,8 @@ def demo(entries: Iterable[Entry], folder: Path) -> Iterator[tuple[Path, str, li
 
 def entry_thresholds(entry: Entry) -> pd.DataFrame:
     """Return the thresholds of an entry of the catalogue at its defaults."""
-    return thresholds(
-        entry.model, along=entry.along, between=_window(entry), **entry.settings({}, entry.along)
-    )
+    between = _window(entry) if entry.varied else entry.between
+    return thresholds(entry.model, along=entry.along, between=between, **entry.settings({}, entry.varied))
 
 
 def _window(entry: Entry) -> tuple[float, float]:
@@ -74,7 +73,7 @@ def _window(entry: Entry) -> tuple[float, float]:
 
 def _named(entry: Entry, table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of one system, with its name; "no transition" is a row as well."""
-    settings = entry.settings({}, entry.along)
+    settings = entry.settings({}, entry.varied)
     head = {
         "system": entry.name,
         "at": ", ".join(f"{name}={value}" for name, value in settings.items()),

@@ -22,6 +22,8 @@ def test_systems_are_listed_in_order():
         "relu-regression",
         "binary-linear",
         "hopfield",
+        "matrix-tensor",
+        "p-spin",
     ]
 
 
@@ -30,11 +32,12 @@ def test_entry_is_complete(name):
     entry = sp.catalogue()[name]
     assert entry.name == name
     assert isinstance(entry.model, sp.Model)
-    assert entry.along in entry.controls
+    assert entry.along in entry.controls or entry.model.solved_by == "counting"
     assert set(entry.defaults) == set(entry.controls) - {entry.along}
     networks = {"temperature", "dreaming", "dataset_entropy"}
-    assert set(entry.controls) <= {"alpha", "rho", "noise", "input_noise", "width", "slope", *networks}
-    low, high = entry.between
+    tensors = {"delta_2", "delta_p", "p"}
+    assert set(entry.controls) <= {"alpha", "rho", "noise", "input_noise", "width", "slope", *networks, *tensors}
+    low, high = entry.between or (0, 1)
     assert 0 <= low < high
     assert all(re.search(r"\(\d{4}\)$", reference) for reference in entry.references)
 
@@ -43,18 +46,18 @@ def test_entry_is_complete(name):
 def test_defaults_make_a_model_without_other_controls(name):
     entry = sp.catalogue()[name]
     symbols = {control.name: control for control in entry.model.controls}
-    numeric = entry.model.at({symbols[key]: value for key, value in entry.settings({}, "alpha").items()})
+    numeric = entry.model.at({symbols[key]: value for key, value in entry.settings({}, entry.varied).items()})
     assert numeric.controls == numeric.own_controls
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_axes_of_the_diagram_are_two_controls_where_there_are_two(name):
     entry = sp.catalogue()[name]
-    if entry.controls == ("alpha",):
+    if len(entry.controls) == 1:
         assert (entry.x, entry.y) == (None, None)
         return
     (across, low, high, *scale), (up, bottom, top) = entry.axis("x", {}), entry.axis("y", {})
-    assert entry.model.linear_control.name == "alpha"
+    assert entry.model.linear_control.name == entry.along
     assert "alpha" in (across, up)
     assert across in set(entry.controls) - {up}
     assert 0 <= low < high

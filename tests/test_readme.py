@@ -89,7 +89,7 @@ def test_commands_parse_and_name_known_systems(words):
 
 def test_every_verb_is_shown():
     shown = {words[0] for words in commands()}
-    assert shown == {"list", "equations", "solve", "thresholds", "diagram", "validate", "demo"}
+    assert shown == {"list", "equations", "solve", "thresholds", "diagram", "complexity", "validate", "demo"}
 
 
 @pytest.mark.parametrize("block", [text for text in blocks(ROOT / "README.md", "console") if text.startswith("$ ")],
@@ -134,7 +134,7 @@ def test_the_gallery_says_where_lines_of_networks_turn_and_end(words, capsys):
 
 def test_the_gallery_shows_the_figure_of_each_command():
     drawn = [words[words.index("--output") + 1] for words in commands() if words[-1].endswith("-diagram.png")]
-    assert len(drawn) == 11
+    assert len(drawn) == 13
     assert re.findall(r"\(figures/(.*?-diagram.png)\)", GALLERY) == drawn
 
 

@@ -2,9 +2,9 @@
 
 One entry each.  Every entry shares one set of control names: ``alpha`` (samples per component, n/p), ``rho``
 (density of nonzeros of the signal), ``noise`` (variance added to the output), ``input_noise`` (variance added
-before the output function), ``width`` (half-width of a symmetric door), ``p`` (degree of a polynomial).  Of networks, ``alpha`` is the number of
-patterns per spin, beside ``temperature``, ``dreaming`` (time) and ``dataset_entropy``; ``delta_2`` and ``delta_p`` are the
-noises of a matrix and of a tensor of order ``p``.
+before the output function), ``width`` (half-width of a symmetric door).  Of networks, ``alpha`` is the number of
+patterns per spin, beside ``temperature``, ``dreaming`` (time) and ``dataset_entropy``.  ``delta_2`` and ``delta_p``
+are the noises of a matrix and of a tensor of order ``p``, which is also the degree of a random polynomial.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ first root with k = 0 (both for x >= 0; Sigma is even in x and t).
 
 **Isolated minima.**  Sigma(m) touches 0 from below where Q'(m)^2 (1 - m^2) = Q' m^2, m Q'(m) > 0, at
 u = sqrt(Q'/(Q'' (1 - m^2))) if that is above 1 and theta: the minimum beside the signal, of energy
--Q(m) - sqrt(Q' (1 - m^2)).  It is one, not exp(N Sigma) many, and no part of the complexity.
+-Q(m) - sqrt(Q' (1 - m^2)).  It is one, not exp(N Sigma) many, and no part of the complexity.  (Where u is below theta
+it is a saddle; with the other sign of m Q'(m), a maximum.)
 
 The mean bounds the typical number.  Where Sigma < 0 there are no such points; where Sigma > 0 there are if the number
 is known to concentrate, as that of minima of pure landscapes (Subag, Ann. Probab. 45, 3385 (2017)).
@@ -75,9 +76,18 @@ from .special import Largest
 __all__ = ["Landscape"]
 
 m, E = map(formula_symbol, ("m", "E"))
-_t, _u = map(formula_symbol, ("_t", "_u"))  # |t| <= 2, and u >= 1, where Sigma is largest
+_t, _u, _gap = map(formula_symbol, ("_t", "_u", "_gap"))  # |t| <= 2, u >= 1, s t - <X>, where Sigma is largest
 
 _TINY = sp.Float(1e-300)  # where all |t| < 2 are as likely: no 0/0
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Sigma in symbols for where it is largest, what these are, and s t - <X> in u and t."""
+
+    sigma: sp.Expr
+    places: dict[sp.Symbol, sp.Expr]
+    gap: sp.Expr
 
 
 @dataclass(frozen=True)
@@ -137,42 +147,48 @@ class Landscape:
         if self.spiked and index not in (0, None):
             raise ValueError(f"index = {index!r}: beside a signal minima (0) and all critical points are counted; give "
                              "0 or 'all'")
-        counted, places = self._counted(index, sp.sympify(overlap), energy)
-        return counted.xreplace(places)
+        found = self._counted(index, sp.sympify(overlap), energy)
+        return found.sigma.xreplace(found.places)
 
     def rate(self, by: sp.Symbol, index: int | None, overlap: sp.Expr | int = 0,
              energy: sp.Expr | None = None) -> sp.Expr:
         """Derivative of `complexity` by a symbol: at a maximum over the slope it is that at a fixed slope."""
-        counted, places = self._counted(index, sp.sympify(overlap), energy)
-        if places.keys() & counted.free_symbols and self.slope(sp.sympify(overlap), energy)[1] == 0:
-            return counted.xreplace(places).diff(by)  # of a pure landscape the energy moves the slope
-        return counted.diff(by).xreplace(places)
+        found = self._counted(index, sp.sympify(overlap), energy)
+        if found.gap == 0:  # pure, where the energy moves the slope
+            return found.sigma.xreplace(found.places).diff(by)
+        return (found.sigma.diff(by) + found.sigma.diff(_gap) * found.gap.diff(by)).xreplace(found.places)
 
     def magnitude(self, index: int | None, overlap: sp.Expr | int = 0, energy: sp.Expr | None = None,
                   by: sp.Symbol | None = None) -> sp.Expr:
         """Sum of the absolute terms of `complexity`, or of its `rate` by a symbol: the scale of its rounding."""
-        counted, places = self._counted(index, sp.sympify(overlap), energy)
-        whole = counted.args[0][0] if isinstance(counted, sp.Piecewise) else counted
-        whole = whole if by is None else whole.diff(by)
-        return sp.Add(*map(sp.Abs, sp.Add.make_args(whole))).xreplace(places)
+        found = self._counted(index, sp.sympify(overlap), energy)
+        whole = found.sigma.args[0][0] if isinstance(found.sigma, sp.Piecewise) else found.sigma
+        whole = whole if by is None else whole.diff(by) + whole.diff(_gap) * found.gap.diff(by)
+        return sp.Add(*map(sp.Abs, sp.Add.make_args(whole))).xreplace(found.places)
 
-    def _counted(self, index: int | None, m: sp.Expr,
-                 energy: sp.Expr | None) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
-        """Sigma with symbols for where its maximum over the slope is, and these places."""
+    def _counted(self, index: int | None, m: sp.Expr, energy: sp.Expr | None) -> _Counted:
+        """Sigma with symbols for where its maximum over the slope is.
+
+        There s t - <X> = V/s times the slope of the rest, or s t - <X> = 2 s - <X> at t = 2: no small difference is
+        divided by a small V.
+        """
         x, variance = self.slope(m, energy)
         theta, known = self.pull(m), self.prefactor(m, energy)
         s = sp.sqrt(self.covariance(sp.S.One, 2))
         if index is None:
-            inside, outside = self._likeliest(x, variance) if variance != 0 else _split(sp.Abs(x) / s)
-            if variance != 0:
-                known -= (s * (_t + _u + 1 / _u - 2) - sp.Abs(x)) ** 2 / (2 * variance)
-            return known + _t**2 / 4 - 1 + _log_determinant(_u), {_t: inside, _u: outside}
-        if variance == 0:  # pure: the energy says what t is
-            found = known + _log_determinant(_u) - _cost(_u, theta, index)
-            return sp.Piecewise((found, x >= 2 * s), (-sp.oo, True)), {_u: _outside(x / s)}
-        gap = s * (_u + 1 / _u) - x
-        found = known - gap**2 / (2 * variance) + _log_determinant(_u) - _cost(_u, theta, index)
-        return found, {_u: self._root(x, variance, theta, index)}
+            inside, u = self._likeliest(x, variance) if variance != 0 else _split(sp.Abs(x) / s)
+            places = {_t: inside, _u: u, _gap: variance / s * (inside / 2 - 1 + 1 / u)}
+            sigma, gap = known + _t**2 / 4 - 1 + _log_determinant(_u), s * (_t + _u + 1 / _u - 2) - sp.Abs(x)
+        else:
+            u = _outside(x / s) if variance == 0 else self._root(x, variance, theta, index)
+            pulls = 1 / u - index * (u - 1 / u) / 2 + (Largest(theta - u, 0) / 2 if theta != 0 else 0)
+            places = {_u: u, _gap: Largest(variance / s * pulls, 2 * s - x)}
+            sigma, gap = known + _log_determinant(_u) - _cost(_u, theta, index), s * (_u + 1 / _u) - x
+        if variance != 0:
+            return _Counted(sigma - _gap**2 / (2 * variance), places, gap)
+        if index is not None:  # of a pure landscape the energy says what t is
+            sigma = sp.Piecewise((sigma, x >= 2 * s), (-sp.oo, True))
+        return _Counted(sigma, places, sp.S.Zero)
 
     def prefactor(self, m: sp.Expr, energy: sp.Expr | None = None) -> sp.Expr:
         """What does not depend on t: volume, gradient, and the probability of the energy."""
@@ -238,17 +254,21 @@ class Landscape:
         least = (2 * curvature - variance * (1 + Largest(1, self.pull(m))) / 2) / sp.sqrt(curvature)
         return -self._signal(m) - self.covariance(sp.S.One) / self.covariance(sp.S.One, 1) * (least - mean)
 
-    def isolated(self, m: sp.Expr) -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
-        """What is 0 at the overlap of an isolated minimum, and what must be positive there."""
+    def isolated(self, m: sp.Expr, side: int = 1) -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
+        """What is 0 at the overlap of an isolated critical point, and what must be positive there.
+
+        At t > 2 (`side` 1) or t < -2 (-1); where the first is positive it is one, where both are an extremum: a
+        minimum or, at -1, a maximum; else the signal pulls one eigenvalue to the other side, and it is a saddle.
+        """
         slope, curvature = (self.covariance(sp.S.One, order) for order in (1, 2))
         width = sp.sqrt(1 - m**2)
         gap = slope - curvature * (1 - m**2)  # u > 1
-        held = sp.sqrt(slope) - self.covariance(m, 2) * width**3  # u > theta
-        return self.covariance(m, 1) * width - sp.sqrt(slope) * m, (gap, held)
+        held = sp.sqrt(slope) - side * self.covariance(m, 2) * width**3  # u > theta
+        return self.covariance(m, 1) * width - side * sp.sqrt(slope) * m, (gap, held)
 
-    def isolated_energy(self, m: sp.Expr) -> sp.Expr:
-        """Energy of an isolated minimum of overlap m."""
-        return -self._signal(m) - sp.sqrt(self.covariance(sp.S.One, 1) * (1 - m**2))
+    def isolated_energy(self, m: sp.Expr, side: int = 1) -> sp.Expr:
+        """Energy of an isolated critical point of overlap m."""
+        return -self._signal(m) - side * sp.sqrt(self.covariance(sp.S.One, 1) * (1 - m**2))
 
     # --- for the reader ---
 

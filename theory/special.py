@@ -30,7 +30,7 @@ import sympy as sp
 
 __all__ = [
     "BinaryEntropy", "IntervalMills", "InverseMills", "Largest", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp",
-    "PoleEntropy", "PosteriorFunction", "SechSquared", "Tanh", "TanhDeficit",
+    "OverlapPower", "PoleEntropy", "PosteriorFunction", "SechSquared", "Tanh", "TanhDeficit",
     "normal_density",
 ]
 
@@ -260,6 +260,32 @@ class LogSumExp(sp.Function):
     def _latex(self, printer, exp=None):
         body = "+".join(rf"e^{{{printer._print(x)}}}" for x in self.args)
         return rf"\log\left[{body}\right]" + (f"^{{{exp}}}" if exp else "")
+
+
+class OverlapPower(sp.Function):
+    """m^n as a function of the mse V, where m + V is constant: m is given apart, so that it is no difference.
+
+    ``OverlapPower(n, V, m)``; its derivative by V is -n m^(n-1), that by m is none of its own.
+    """
+
+    nargs = 3
+
+    @classmethod
+    def eval(cls, n, V, m):
+        return sp.S.One if n == 0 else None
+
+    def fdiff(self, argindex=1):
+        n, V, m = self.args
+        if argindex == 1:
+            raise ValueError(f"n = {n}: the order is a number, not a variable")
+        return -n * OverlapPower(n - 1, V, m) if argindex == 2 else sp.S.Zero
+
+    def doit(self, **hints):
+        n, _, m = self.args
+        return m**n
+
+    def _latex(self, printer, exp=None):
+        return printer._print(self.doit() if exp is None else self.doit() ** exp)
 
 
 class Largest(sp.Function):

@@ -21,9 +21,9 @@ t > 2 at the maximum, and are marginal (t = 2) above, up to an end -E^-, where a
 
 tells (Auffinger, Ben Arous, Ann. Probab. 41, 4214 (2013), with Q(1) = 1) whether a mixture is *pure-like*, G > 0, with
 bands E_0 > E_1 > ... > E'_inf in layers; or a *full mixture*, G < 0: then every minimum is marginal, all E_k are equal,
-and in the mean critical points of extensive index begin below -E_0, where there are none: the mean number is no typical
-one.  Where Q'' < Q', as in a strong field (a term p = 1), there are two critical points; the minimum has the energy
--sqrt(Q').
+and in the mean critical points of extensive index begin below -E_0, where there are none: the mean number is no
+typical one, and -E_0 a lower bound of the ground state.  Where Q'' < Q', as in a strong field (a term p = 1), there are
+two critical points; the minimum has the energy -sqrt(Q').
 
 Losses of networks of H layers of rectified linear units have been related to the pure p = H (Choromanska et al.,
 AISTATS 2015): critical points of low index lie in layers above the lowest minima.
