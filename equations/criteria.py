@@ -21,10 +21,10 @@ __all__ = ["CriterionFormulas", "criteria_of"]
 
 _EPS = np.finfo(float).eps
 _SCAN = (1e-12, 1e12)  # where conditions without closed form are looked for
-_SCANNED = 600
+_SCANNED = 240
 _NEAR = 1e-6  # relative error of the roots of an expanded polynomial
 _SAME = 1e-9  # relative: zeros of two conditions as near as that are one
-_GRID = np.linspace(0.0, -1.0, 301)[:-1]
+_GRID = np.linspace(0.0, -1.0, 129)[:-1]
 
 
 class CriterionFormulas:
