@@ -140,9 +140,12 @@ class CriterionFormulas:
         signs = np.sign(value(grid))
         found = []
         for i in map(int, np.flatnonzero(signs[:-1] * signs[1:] < 0)):
-            ends = grid[max(i - 1, 0)], grid[min(i + 2, len(grid) - 1)]  # the worst was known a little less well
-            if value(ends[0]) * value(ends[1]) < 0:
-                found.append(root(*ends))
+            # on a grid the worst is known a little less well: the zero may lie in the next interval
+            for low, high in ((i, i + 1), (max(i - 1, 0), i), (i + 1, min(i + 2, len(grid) - 1))):
+                ends = value(grid[low]), value(grid[high])
+                if np.isfinite(ends).all() and ends[0] * ends[1] < 0:
+                    found.append(root(grid[low], grid[high]))
+                    break
         return found
 
     @functools.cache  # noqa: B019  # formulas live as long as the model they are cached for

@@ -15,18 +15,19 @@ __all__ = ["crosscheck", "trajectory"]
 trajectory = amp_trajectories  #: the name under which the command line asks for it
 
 
-def crosscheck(model: Model, *, size: int = 2000, instances: int = 16, rng: Any = 0, progress: bool = False,
+def crosscheck(model: Model, *, size: int | None = None, instances: int = 16, rng: Any = 0, progress: bool = False,
                **settings: Any) -> pd.DataFrame:
     """Compare simulations of finite size with the theory.
 
     A generalized linear model is compared with message passing on sampled instances, a network of spins with Monte
-    Carlo on sampled networks.
+    Carlo on sampled networks, a random landscape with the critical points of sampled ones.
 
     Parameters
     ----------
-    model : GLM or Hopfield
-    size : int
-        Components of the signal, or spins.
+    model : GLM, Hopfield, SphericalSpinGlass or MatrixTensor
+    size : int, optional
+        Components of the signal, or spins; 2000 if it is not given.  Of landscapes, the dimension of the sphere's
+        space: about 10 where critical points are counted, 300 where the minimum beside a signal is sought.
     instances : int
         Independent instances, at least 2.
     rng : int, numpy Generator or SeedSequence
@@ -35,7 +36,7 @@ def crosscheck(model: Model, *, size: int = 2000, instances: int = 16, rng: Any 
         Show a bar on stderr.
     **settings
         The model's controls, ``sizes`` (several instead of one), and what `crosscheck_amp` (start, max_iterations,
-        tolerance, damping) or `crosscheck_network` (state, sweeps) take beside.
+        tolerance, damping) or `crosscheck_network` (state, sweeps) or `crosscheck_landscape` (state) take beside.
 
     Returns
     -------
@@ -48,9 +49,15 @@ def crosscheck(model: Model, *, size: int = 2000, instances: int = 16, rng: Any 
     TypeError, ValueError
         If an argument is of the wrong kind or out of range.
     """
-    shared: dict[str, Any] = {"size": size, "instances": instances, "rng": rng, "progress": progress, **settings}
+    shared: dict[str, Any] = {"instances": instances, "rng": rng, "progress": progress, **settings}
+    if size is not None:
+        shared["size"] = size
     if isinstance(model, Hopfield):
         from .network import crosscheck_network  # numba is loaded when it is needed
 
         return crosscheck_network(model, **shared)
+    if getattr(model, "landscape", None) is not None:
+        from .landscape_check import crosscheck_landscape
+
+        return crosscheck_landscape(model, **shared)
     return crosscheck_amp(model, **shared)  # type: ignore[arg-type]  # says what is no model
