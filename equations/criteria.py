@@ -79,7 +79,7 @@ class CriterionFormulas:
         shape = np.broadcast_shapes(*map(np.shape, couplings))
         arrays = [np.broadcast_to(x, shape).ravel() for x in couplings]
         value, mask = self._worst(_GRID, *(x[..., None] for x in arrays))
-        seen = np.where(mask > 0, value, np.inf)
+        seen = np.where((mask > 0) | (_GRID == 0), value, np.inf)
         found = np.min(seen, axis=-1)
         if shape == ():  # the exact minimum, between the neighbours of the lowest
             k, at = int(np.argmin(seen[0])), [float(x[0]) for x in arrays]
@@ -102,21 +102,26 @@ class CriterionFormulas:
         def at(value: Any) -> list[Any]:
             return [1 / value if j == k else x for j, x in enumerate(couplings)]
 
-        marks: list[tuple[float, float]] = []  # (value, error)
+        marks: list[tuple[float, float, set[int]]] = []  # value, error, conditions that are zero there
         candidates = [(x, j) for j in range(self._count) for x in self._candidates(j, k, at, couplings)]
         for value, j in sorted(candidates):
-            mark = value, self._error(j, value, at)
+            error = self._error(j, value, at)
             if not marks or value > marks[-1][0] * (1 + _SAME):
-                marks.append(mark)
-            else:  # both conditions are zero there: the one that crosses it steeply says where
-                marks[-1] = min(marks[-1], mark, key=operator.itemgetter(1))
+                marks.append((value, error, {j}))
+            else:  # the one that crosses zero steeply says where
+                marks[-1] = (*min(marks[-1][:2], (value, error), key=operator.itemgetter(1)), marks[-1][2] | {j})
         if not marks:
             return []
-        values = [value for value, _ in marks]
+        values = [value for value, *_ in marks]
         between = [values[0] / 2, *(math.sqrt(a * b) for a, b in itertools.pairwise(values)), 2 * values[-1]]
         met = [self.holds(at(x)) for x in between]
-        return [(value, error, self.is_formal(at(value * (1 - _SAME))))
-                for (value, error), below, above in zip(marks, met[:-1], met[1:], strict=True) if below != above]
+        found = []
+        for (value, error, which), below, above in zip(marks, met[:-1], met[1:], strict=True):
+            if below != above:
+                rest = [self.value(j, at(value)) for j in range(self._count) if j not in which]
+                unknown = any(abs(x) <= 8 * _EPS * size for x, size in rest)  # whether it holds there
+                found.append((value, math.inf if unknown else error, self.is_formal(at(value * (1 - _SAME)))))
+        return found
 
     def _candidates(self, j: int, k: int, at: Any, couplings: Sequence[float]) -> list[float]:
         """Zeros of condition j in control k."""

@@ -160,7 +160,7 @@ class Criterion:
     conditions : tuple of expressions in the controls
         All positive where an algorithm succeeds, or the landscape is trivial.
     worst : tuple of (symbol, expression, mask), or None
-        One more condition: the expression is positive for -1 < symbol <= 0 wherever the mask is.
+        One more condition: the expression is positive at 0, and for -1 < symbol < 0 wherever the mask is.
     formal : expression in the controls, or None
         Positive where the argument behind the conditions is not justified.
     phrase : str
