@@ -188,7 +188,7 @@ class MatrixTensor(Model):
             end = -sp.sqrt(1 - first / second)
             opposite = sp.Add(*(end ** (k - 2) / delta for k, delta in self.noises.items())) - sp.sqrt(second)
             held_back = self.landscape.covariance(m, 2) * (1 - m**2) - sp.sqrt(second)
-            yield Criterion(kind="trivialisation", branch="any overlap", conditions=(at_0, opposite, weak),
+            yield Criterion(kind="trivialisation", branch="any overlap", conditions=(opposite, weak),
                             worst=(m, everywhere, held_back), phrase="trivial landscape")
 
     def check_point(self, values: Mapping[str, float]) -> None:
