@@ -24,6 +24,7 @@ _SCAN = (1e-12, 1e12)  # where conditions without closed form are looked for
 _SCANNED = 240
 _NEAR = 1e-6  # relative error of the roots of an expanded polynomial
 _SAME = 1e-9  # relative: zeros of two conditions as near as that are one
+_BESIDE = 1e-4  # relative: near to its own zero a condition is small for a reason
 _GRID = np.linspace(0.0, -1.0, 129)[:-1]
 
 
@@ -102,24 +103,25 @@ class CriterionFormulas:
         def at(value: Any) -> list[Any]:
             return [1 / value if j == k else x for j, x in enumerate(couplings)]
 
-        marks: list[tuple[float, float, set[int]]] = []  # value, error, conditions that are zero there
-        candidates = [(x, j) for j in range(self._count) for x in self._candidates(j, k, at, couplings)]
-        for value, j in sorted(candidates):
-            error = self._error(j, value, at)
+        marks: list[tuple[float, float]] = []  # value, error
+        candidates = sorted((x, j) for j in range(self._count) for x in self._candidates(j, k, at, couplings))
+        for value, j in candidates:
+            mark = value, self._error(j, value, at)
             if not marks or value > marks[-1][0] * (1 + _SAME):
-                marks.append((value, error, {j}))
-            else:  # the one that crosses zero steeply says where
-                marks[-1] = (*min(marks[-1][:2], (value, error), key=operator.itemgetter(1)), marks[-1][2] | {j})
+                marks.append(mark)
+            else:  # both conditions are zero there: the one that crosses it steeply says where
+                marks[-1] = min(marks[-1], mark, key=operator.itemgetter(1))
         if not marks:
             return []
-        values = [value for value, *_ in marks]
+        values = [value for value, _ in marks]
         between = [values[0] / 2, *(math.sqrt(a * b) for a, b in itertools.pairwise(values)), 2 * values[-1]]
         met = [self.holds(at(x)) for x in between]
         found = []
-        for (value, error, which), below, above in zip(marks, met[:-1], met[1:], strict=True):
+        for (value, error), below, above in zip(marks, met[:-1], met[1:], strict=True):
             if below != above:
-                rest = [self.value(j, at(value)) for j in range(self._count) if j not in which]
-                unknown = any(abs(x) <= 8 * _EPS * size for x, size in rest)  # whether it holds there
+                others = set(range(self._count)) - {j for x, j in candidates if abs(x - value) < _BESIDE * value}
+                rest = [self.value(j, at(value)) for j in others]
+                unknown = any(abs(x) <= 8 * _EPS * size for x, size in rest)  # on which side of zero the others are
                 found.append((value, math.inf if unknown else error, self.is_formal(at(value * (1 - _SAME)))))
         return found
 
