@@ -177,7 +177,7 @@ def _positive_roots(terms: list[tuple[int, float]]) -> list[float]:
     degree = max(e for e, _ in terms)
     small = roots_in_unit_interval(terms)
     large = [1 / x for x in roots_in_unit_interval([(degree - e, a) for e, a in terms])]
-    at_one = [1.0] if sum(a for _, a in terms) == 0 else []
+    at_one = [1.0] if abs(sum(a for _, a in terms)) <= 8 * _EPS * sum(abs(a) for _, a in terms) else []
     return sorted([*small, *at_one, *large])
 
 
