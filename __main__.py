@@ -134,11 +134,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     diagram.add_argument("--resume", metavar="FILE", type=Path, help="keep what is finished there, and go on from it")
     diagram.add_argument("--workers", metavar="N", default="1", help="processes that compute (1)")
     validate = verb("validate", _validate, "simulations of finite size against theory")
-    validate.add_argument("--size", metavar="P", default="2000", help="components of the signal (2000)")
+    validate.add_argument("--size", metavar="P", help="components of the signal, or spins (2000; of landscapes fewer)")
     validate.add_argument("--instances", metavar="N", default="16", help="independent instances (16)")
     validate.add_argument("--seed", metavar="N", default="0", help="of the random numbers (0)")
     validate.add_argument("--sizes", metavar="P,P,...", help="several sizes instead of one, to see the trend")
-    validate.add_argument("--state", metavar="NAME", help="of a network: retrieval, 'spin glass' or paramagnet")
+    validate.add_argument("--state", metavar="NAME", help="of a network: retrieval, 'spin glass' or "
+                          "paramagnet; of a landscape: 'critical points' or signal")
     validate.add_argument("--sweeps", metavar="N", help="of a network: Monte Carlo sweeps that are measured (1000)")
     validate.add_argument("--trajectory", action="store_true", help="the algorithm step by step")
     for made in (equations, complexity, solve, thresholds, diagram, validate):
@@ -313,7 +314,8 @@ def _diagram(options: argparse.Namespace, kept: list[str]) -> int:
 def _validate(options: argparse.Namespace, kept: list[str]) -> int:
     from .theory.parse import parse_whole
 
-    size, instances = parse_whole("size", options.size, 2), parse_whole("instances", options.instances, 2)
+    size = None if options.size is None else parse_whole("size", options.size, 2)
+    instances = parse_whole("instances", options.instances, 2)
     seed = parse_whole("seed", options.seed, 0)
     entry, given = _system(options)
     settings = entry.settings(given)
@@ -323,15 +325,19 @@ def _validate(options: argparse.Namespace, kept: list[str]) -> int:
     check: Any = room.trajectory if options.trajectory else room.crosscheck
     if options.sizes:
         settings["sizes"] = [parse_whole("sizes", one, 2) for one in options.sizes.split(",")]
-    more = {"state": options.state, "sweeps": options.sweeps and parse_whole("sweeps", options.sweeps, 1)}
+    is_network, is_landscape = entry.model.solved_by == "kinds", entry.model.landscape is not None
+    if options.state is not None and not (is_network or is_landscape):
+        raise ValueError(f"state = {options.state}: only networks and landscapes take it, and {entry.name} is neither")
+    if options.sweeps is not None and not is_network:
+        raise ValueError(f"sweeps = {options.sweeps}: only networks take it, and {entry.name} is none")
+    more = {"size": size, "state": options.state, "sweeps": options.sweeps and parse_whole("sweeps", options.sweeps, 1)}
     more = {name: value for name, value in more.items() if value is not None}
-    if more and entry.model.solved_by != "kinds":
-        name, value = next(iter(more.items()))
-        raise ValueError(f"{name} = {value}: only networks take it, and {entry.name} is none")
     bar = sys.stderr.isatty()
-    table = check(entry.model, size=size, instances=instances, rng=seed, progress=bar, **settings, **more)
-    sizes = settings.pop("sizes", None)
-    table.attrs.update(origin(entry, settings), size=sizes or size, instances=instances, seed=seed)
+    table = check(entry.model, instances=instances, rng=seed, progress=bar, **settings, **more)
+    settings.pop("sizes", None)
+    sizes = [int(one) for one in dict.fromkeys(table["size"])] if "size" in table else [size]
+    table.attrs.update(origin(entry, settings), size=sizes[0] if len(sizes) == 1 else sizes, instances=instances,
+                       seed=seed)
     notes = [table.attrs["summary"]] if table.attrs.get("summary") else []
     notes += [f"{fit['quantity']}, extrapolated to infinite size, differs from theory by {fit['difference']:.2g} with "
               f"standard error {fit['standard_error']:.2g}" for fit in table.attrs.get("trend", ())]
