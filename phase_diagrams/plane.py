@@ -73,7 +73,7 @@ def checked_plane(model: Any, x: Any, y: Any, controls: dict[str, Any]) -> tuple
     if not isinstance(model, Model):
         raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
     model.check_solvable()
-    if model.solved_by == "kinds":
+    if model.solved_by != "curve":
         raise TypeError(f"model = {model!r}: its states do not lie on one explicit curve, which this needs; "
                         "phase_diagram takes it")
     across, up = axis_of("x", x), axis_of("y", y)

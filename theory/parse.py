@@ -184,7 +184,7 @@ def resolve(text: str, *, exact: bool = False) -> Entry:
         return entries[name]
     if "(" in name:
         model = parse_model(name, exact=exact)
-        along = "energy" if model.solved_by == "counting" else "alpha"
+        along = "energy" if model.solved_by == "counting" else model.linear_control.name
         return Entry(name=name, title=model.title, model=model, along=along, references=model.references)
     raise ValueError(f"no system is called {name!r}{nearest(name, entries)}")
 
