@@ -11,12 +11,13 @@ import sympy as sp
 
 from ..theory.model import Model
 from ..theory.parameters import number
-from .couplings import CouplingCurve, coupling_of, formulas_of
+from .couplings import CouplingCurve, CouplingFormulas, coupling_of, formulas_of
 from .result import FixedPoint, Status
 
-__all__ = ["CouplingStep", "checked_coupling_model", "coupling_points"]
+__all__ = ["CouplingStep", "all_states", "checked_coupling_model", "coupling_points"]
 
 _NEAR_FOLD = 1e-3
+_CUTS = (1.0, 0.9, 1.1, 0.8, 1.2, 0.7, 1.3)  # s between small and large: the first that is not at a state
 
 
 def checked_coupling_model(model: Model, controls: Mapping[str, Any]) -> tuple[Model, dict[str, float]]:
@@ -45,10 +46,23 @@ def coupling_points(model: Model, controls: Mapping[str, Any], tolerance: float)
     concrete, own = checked_coupling_model(model, controls)
     formulas = formulas_of(concrete)
     couplings = {name: coupling_of(own[name]) for name in formulas.names}
-    along = max(couplings, key=couplings.__getitem__)  # the others are then no larger: its extrema lie well inside
-    curve = CouplingCurve(formulas, along, couplings)
-    return [_fixed_point(curve, s, stable, couplings[along], own, tolerance)
-            for s, stable in curve.states(couplings[along])]
+    return [_fixed_point(curve, s, stable, couplings[formulas.names[curve.k]], own, tolerance)
+            for curve, s, stable in all_states(formulas, couplings)]
+
+
+def all_states(formulas: CouplingFormulas, couplings: Mapping[str, float]) -> list[tuple[CouplingCurve, float, bool]]:
+    """Every state, s increasing, with the curve on which it is known best, and whether it is stable.
+
+    Small s along the control whose force is of the lowest order in it, which there dominates; large ones along that of
+    the largest coupling, whose extrema lie well inside.
+    """
+    weak = CouplingCurve(formulas, formulas.lowest, couplings)
+    strong = CouplingCurve(formulas, max(couplings, key=couplings.__getitem__), couplings)
+    found = [(curve, curve.states(couplings[formulas.names[curve.k]])) for curve in (weak, strong)]
+    places = [s for _, states in found for s, _ in states]
+    cut = next((x for x in _CUTS if all(abs(s - x) > 1e-3 * x for s in places)), _CUTS[0])
+    return ([(weak, s, stable) for s, stable in found[0][1] if s < cut]
+            + [(strong, s, stable) for s, stable in found[1][1] if s >= cut])
 
 
 def _fixed_point(curve: CouplingCurve, s: float, stable: bool, coupling: float, labels: Mapping[str, float],

@@ -62,11 +62,9 @@ def _inverse(coupling: float, error: float) -> tuple[float, float]:
 
 def _continuous(curve: CouplingCurve) -> Iterator[Transition]:
     """Where the state without signal loses stability, if this control decides."""
-    onset = curve.formulas.onset
-    rest, whole = (float(onset(*curve.couplings(x))) for x in (0.0, 1.0))
-    if whole == rest or rest >= 1:
+    coupling = curve.onset
+    if coupling is None or coupling <= 0:
         return
-    coupling = (1 - rest) / (whole - rest)
     value, error = _inverse(coupling, _EPS * coupling)
     # the next state, if the curve leaves towards smaller couplings: a jump
     first = curve.branches[0]

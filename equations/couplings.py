@@ -67,6 +67,8 @@ class CouplingFormulas:
         #: m, dm/ds, d2m/ds2
         self.moves = (form.overlap, *sp.symbols("m_1 m_2", real=True))
         self._moves = compiled((s,), [sp.factor(form.overlap_at.diff(s, n)) for n in range(3)])
+        orders = {x: min(e for (e,), _ in sp.Poly(force, form.overlap).terms()) for x, force in form.forces.items()}
+        self.lowest = min(symbols, key=orders.__getitem__).name  #: whose force is of the lowest order in the overlap
         self.step = sp.Add(*(x * form.forces[k] for x, k in pairs))
         self.free_entropy = form.entropy + sp.Add(*(x * form.terms[k] for x, k in pairs))
         parts = [form.entropy, *(x * form.terms[k] for x, k in pairs)]
@@ -83,9 +85,13 @@ class CouplingFormulas:
         growth = sorted(overlap_roots(self.step - s, form), key=lambda term: term[0])
         self._growth = compiled(self.couplings, [coefficient for _, coefficient in growth])
 
+    def growth(self, couplings: Any) -> list[float]:
+        """How a little signal grows under state evolution, in rising orders of the overlap; linear in couplings."""
+        return [float(x) for x in self._growth(*couplings)]
+
     def grows(self, couplings: Any) -> bool:
-        """Whether a little signal grows under state evolution: the lowest order that is there decides."""
-        return next((float(x) for x in self._growth(*couplings) if x != 0), 0.0) > 0
+        """Whether a little signal grows: the lowest order that is there decides."""
+        return next((x for x in self.growth(couplings) if x != 0), 0.0) > 0
 
     def along(self, expr: sp.Expr) -> sp.Expr:
         """Total derivative by s of an expression in s, m and dm/ds."""
@@ -198,15 +204,28 @@ class CouplingCurve:
         return found
 
     @cached_property
+    def onset(self) -> float | None:
+        """The coupling at which the state without signal loses stability; None if this one does not decide.
+
+        It may be negative; the lowest order of the growth of a little signal that is there decides.
+        """
+        rest, whole = (self.formulas.growth(self.couplings(x)) for x in (0.0, 1.0))
+        order = next((k for k, x in enumerate(rest) if x != 0 or whole[k] != 0), None)
+        if order is None or whole[order] == rest[order]:
+            return None
+        return rest[order] / (rest[order] - whole[order])
+
+    @cached_property
     def branches(self) -> list[CouplingBranch]:
         """All monotone pieces, from s = 0 to infinity."""
         start = _FARTHEST[0]
         while not self(start)[3] < 1e-3 * abs(self(start)[0]) and start < 1e-3:
             start *= 10  # the other couplings alone make the state without signal marginal: lower orders cancel
         marks = [start, *self.folds, _FARTHEST[1]]
-        values = [self(s)[0] for s in marks]
+        exact = self.onset  # where it exists, lower orders may have cancelled in the curve's own value
+        values = [self(start)[0] if exact is None else exact, *(self(s)[0] for s in marks[1:])]
         found = [CouplingBranch(*ends) for ends in zip(marks[:-1], marks[1:], values[:-1], values[1:], strict=True)]
-        return [replace(found[0], blur=2 * _EPS * abs(values[0])), *found[1:]]
+        return [replace(found[0], blur=2 * _EPS * abs(values[0]) if np.isfinite(values[0]) else 0.0), *found[1:]]
 
     def on(self, branch: CouplingBranch, coupling: float) -> float:
         """S of the state on a branch at a coupling that it holds."""
@@ -214,8 +233,9 @@ class CouplingCurve:
             return self(np.exp(x))[0] - coupling
 
         low, high = np.log(branch.low), np.log(branch.high)
-        if (branch.start - coupling) * (branch.stop - coupling) >= 0:
-            return branch.low if abs(branch.start - coupling) < abs(branch.stop - coupling) else branch.high
+        ends = gap(low), gap(high)
+        if not (np.sign(ends[0]) * np.sign(ends[1]) < 0):
+            return branch.low if abs(ends[0]) < abs(ends[1]) else branch.high
         s = float(np.exp(brentq(gap, low, high, xtol=1e-15, rtol=8.9e-16, maxiter=500)))
         c, slope, _, _ = self(s)
         step = (c - coupling) / slope if slope else 0.0

@@ -15,16 +15,16 @@ from scipy.optimize import brentq, minimize_scalar
 
 from ..theory.model import Criterion, Model
 from .couplings import compiled
-from .sparse_roots import roots_in_unit_interval
 
 __all__ = ["CriterionFormulas", "criteria_of"]
 
 _EPS = np.finfo(float).eps
-_SCAN = (1e-12, 1e12)  # where conditions without closed form are looked for
-_SCANNED = 240
-_NEAR = 1e-6  # relative error of the roots of an expanded polynomial
+_SCAN = (1e-40, 1e40)  # where conditions without closed form are looked for
+_FINE, _COARSE = 0.04, 0.25  # steps of the logarithm of a control there
+_NEAREST = 13.0  # decades by which the scan comes near to where something else happens
 _SAME = 1e-9  # relative: zeros of two conditions as near as that are one
 _BESIDE = 1e-4  # relative: near to its own zero a condition is small for a reason
+_NOTHING = 1e-200
 _GRID = np.linspace(0.0, -1.0, 129)[:-1]
 
 
@@ -67,8 +67,11 @@ class CriterionFormulas:
 
     def is_formal(self, couplings: Sequence[float]) -> bool:
         """Whether the argument behind the criterion is not justified."""
+        return self._formality(couplings) > 0
+
+    def _formality(self, couplings: Sequence[float]) -> float:
         with np.errstate(all="ignore"):
-            return self._formal is not None and bool(self._formal(*map(np.float64, couplings)) > 0)
+            return -1.0 if self._formal is None else float(self._formal(*map(np.float64, couplings)))
 
     @property
     def _count(self) -> int:
@@ -90,7 +93,8 @@ class CriterionFormulas:
                 found[0] = min(float(best.fun), found[0])
         return found.reshape(shape)[()]
 
-    def zeros(self, k: int, couplings: Sequence[float]) -> list[tuple[float, float, bool]]:
+    def zeros(self, k: int, couplings: Sequence[float],
+              within: tuple[float, float] = _SCAN) -> list[tuple[float, float, bool]]:
         """Values of control k at which the criterion begins or ceases to be met: (value, error, is it formal there).
 
         Parameters
@@ -99,12 +103,14 @@ class CriterionFormulas:
             Number of the control along which to look.
         couplings : sequence of float
             Of all controls; that of control k is not used.
+        within : (low, high)
+            Where to look, if there is no closed form.
         """
         def at(value: Any) -> list[Any]:
             return [1 / value if j == k else x for j, x in enumerate(couplings)]
 
         marks: list[tuple[float, float]] = []  # value, error
-        candidates = sorted((x, j) for j in range(self._count) for x in self._candidates(j, k, at, couplings))
+        candidates = sorted((x, j) for j in range(self._count) for x in self._candidates(j, k, at, couplings, within))
         for value, j in candidates:
             mark = value, self._error(j, value, at)
             if not marks or value > marks[-1][0] * (1 + _SAME):
@@ -119,50 +125,49 @@ class CriterionFormulas:
         found = []
         for (value, error), below, above in zip(marks, met[:-1], met[1:], strict=True):
             if below != above:
+                # where dynamics meets no glass all terms may vanish: what holds beside decides
+                beside = value if abs(self._formality(at(value))) > _NOTHING else value * (1 - _BESIDE)
                 others = set(range(self._count)) - {j for x, j in candidates if abs(x - value) < _BESIDE * value}
                 rest = [self.value(j, at(value)) for j in others]
                 unknown = any(abs(x) <= 8 * _EPS * size for x, size in rest)  # on which side of zero the others are
-                found.append((value, math.inf if unknown else error, self.is_formal(at(value * (1 - _SAME)))))
+                found.append((value, math.inf if unknown else error, self.is_formal(at(beside))))
         return found
 
-    def _candidates(self, j: int, k: int, at: Any, couplings: Sequence[float]) -> list[float]:
+    def _candidates(self, j: int, k: int, at: Any, couplings: Sequence[float],
+                    within: tuple[float, float]) -> list[float]:
         """Zeros of condition j in control k."""
-        def value(log_control: Any) -> Any:
-            return self.value(j, at(np.exp(log_control)))[0]
-
-        def root(low: float, high: float) -> float:
-            return float(np.exp(brentq(value, low, high, xtol=1e-15, rtol=8.9e-16)))
-
         if j < len(self._values):
             if self._couplings[k] not in self._conditions[j].free_symbols:
                 return []
-            terms = self._polynomial(j, k)
-            if terms is not None:
-                found = _positive_roots([(e, float(a(*map(np.float64, couplings)))) for e, a in terms])
-                # the polynomial is expanded, which loses digits; the condition as it is written keeps them
-                near = [(math.log(x) - _NEAR, math.log(x) + _NEAR) for x in found]
-                return [root(*ends) if value(ends[0]) * value(ends[1]) < 0 else x
-                        for x, ends in zip(found, near, strict=True)]
-        grid = np.linspace(math.log(_SCAN[0]), math.log(_SCAN[1]), _SCANNED)
-        signs = np.sign(value(grid))
-        found = []
-        for i in map(int, np.flatnonzero(signs[:-1] * signs[1:] < 0)):
-            # on a grid the worst is known a little less well: the zero may lie in the next interval
-            for low, high in ((i, i + 1), (max(i - 1, 0), i), (i + 1, min(i + 2, len(grid) - 1))):
-                ends = value(grid[low]), value(grid[high])
-                if np.isfinite(ends).all() and ends[0] * ends[1] < 0:
-                    found.append(root(grid[low], grid[high]))
-                    break
-        return found
+            if (solve := self._linear(j, k)) is not None:
+                with np.errstate(all="ignore"):
+                    value = float(solve(*map(np.float64, couplings)))
+                return [value] if 0 < value < math.inf else []
+        walls = [x for i in range(len(self._values)) if i != j and self._linear(i, k) is not None
+                 for x in self._candidates(i, k, at, couplings, within)]
+
+        def value_at(log_control: Any) -> Any:
+            return self.value(j, at(np.exp(log_control)))
+
+        return [float(np.exp(x)) for x in _zeros(value_at, _grid(within, walls, coarse=j == len(self._values)))]
+
+    def walls(self, k: int, free: int) -> list[float]:
+        """Values of control k at which a condition that does not depend on control `free` changes sign."""
+        return sorted({value for j, x in enumerate(self._conditions) if self._couplings[free] not in x.free_symbols
+                       for value in self._candidates(j, k, None, [1.0] * len(self._couplings), _SCAN)
+                       if x.free_symbols == {self._couplings[k]}})
 
     @functools.cache  # noqa: B019  # formulas live as long as the model they are cached for
-    def _polynomial(self, j: int, k: int) -> list[tuple[int, Any]] | None:
-        """Terms (exponent, coefficient of all couplings) in control k of condition j, if it is rational in it."""
-        control, x = sp.Dummy(positive=True), self._conditions[j].subs(self._couplings[k], sp.Symbol("x"))
-        if not x.is_rational_function(sp.Symbol("x")):
-            return None
-        numerator = sp.numer(sp.cancel(sp.together(x.subs(sp.Symbol("x"), 1 / control))))
-        return [(e, compiled(self._couplings, a)) for (e,), a in sp.Poly(numerator, control).terms()]
+    def _linear(self, j: int, k: int) -> Any:
+        """Where condition j is zero, as a function of all couplings, if it is linear in control k or in its inverse."""
+        control, condition = sp.Dummy(positive=True), self._conditions[j]
+        for x, inverse in ((condition, True), (condition.subs(self._couplings[k], 1 / control), False)):
+            symbol = self._couplings[k] if inverse else control
+            slope = x.diff(symbol)
+            if slope != 0 and not slope.has(symbol):
+                root = -x.subs(symbol, 0) / slope
+                return compiled(self._couplings, 1 / root if inverse else root)
+        return None
 
     def _error(self, j: int, value: float, at: Any) -> float:
         """From the rounding of the condition and its slope."""
@@ -172,13 +177,45 @@ class CriterionFormulas:
         return float((8 * _EPS * size + abs(here)) / slope + 4 * _EPS * value) if slope else math.inf
 
 
-def _positive_roots(terms: list[tuple[int, float]]) -> list[float]:
-    """Positive roots of a polynomial: those below 1, and the inverses of those of the mirrored one."""
-    degree = max(e for e, _ in terms)
-    small = roots_in_unit_interval(terms)
-    large = [1 / x for x in roots_in_unit_interval([(degree - e, a) for e, a in terms])]
-    at_one = [1.0] if abs(sum(a for _, a in terms)) <= 8 * _EPS * sum(abs(a) for _, a in terms) else []
-    return sorted([*small, *at_one, *large])
+def _grid(within: tuple[float, float], walls: Sequence[float], coarse: bool) -> np.ndarray:
+    """Logarithms of controls, over the whole range, and ever denser on both sides of where something else happens."""
+    low, high = np.log(within)
+    grid = [np.linspace(low, high, 2 + int((high - low) / (_COARSE if coarse else _FINE)))]
+    beside = 10.0 ** -np.arange(0.25, _NEAREST, 1.0 if coarse else 0.25)
+    for wall in walls:
+        grid += [np.log(wall) + np.log1p(beside), np.log(wall) + np.log1p(-beside)]
+    return np.unique(np.concatenate(grid))
+
+
+def _zeros(function: Any, grid: np.ndarray) -> list[float]:
+    """Zeros of a function, which comes with the size of its terms; also pairs of them between points of the grid."""
+    values, sizes = (np.broadcast_to(x, grid.shape) for x in function(grid))
+    marks = list(zip(grid, values, strict=True))
+    before, here, after = (np.abs(values[i : len(grid) - 2 + i]) for i in range(3))
+    with np.errstate(all="ignore"):
+        same = (np.sign(values[:-2]) == np.sign(values[2:])) & (here <= before) & (here <= after)
+        one, two = np.diff(grid)[:-1], np.diff(grid)[1:]
+        left, right = (here - before) / one, (after - here) / two
+        slope, curvature = (left * two + right * one) / (one + two), 2 * (right - left) / (one + two)
+        # the parabola through three points comes nearer to zero, and they are more than rounding
+        dips = same & (slope**2 / (2 * curvature) > here / 4) & (here > 64 * _EPS * sizes[1:-1])
+    for i in map(int, 1 + np.flatnonzero(dips)):
+        sign = math.copysign(1.0, values[i - 1])
+        best = minimize_scalar(lambda x, sign=sign: sign * float(function(x)[0]), bounds=(grid[i - 1], grid[i + 1]),
+                               method="bounded", options={"xatol": 1e-12})
+        marks.append((best.x, sign * best.fun))
+    marks.sort()
+    found = []
+    for k, ((low, a), (high, b)) in enumerate(itertools.pairwise(marks)):
+        if not (np.isfinite(a) and np.isfinite(b)) or (a > 0) == (b > 0):
+            continue
+        # on a grid the worst is known a little less well: the zero may lie in the next interval
+        for one, other in ((low, high), (marks[max(k - 1, 0)][0], low), (high, marks[min(k + 2, len(marks) - 1)][0])):
+            ends = float(function(one)[0]), float(function(other)[0])
+            if np.isfinite(ends).all() and (ends[0] > 0) != (ends[1] > 0):
+                found.append(float(brentq(lambda x: float(function(x)[0]), one, other, xtol=1e-15, rtol=8.9e-16)))
+                break
+    return found
 
 
 @functools.lru_cache(maxsize=64)

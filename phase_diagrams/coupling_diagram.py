@@ -17,7 +17,8 @@ from ..equations.criteria import criteria_of
 from ..equations.result import Status
 from ..equations.surface import Axis
 from ..theory.model import Model
-from .coupling_lines import CouplingPlane, Polyline, SpecialPoint, all_lines
+from .coupling_lines import all_lines
+from .coupling_plane import CouplingPlane, Polyline, SpecialPoint
 from .coupling_thresholds import measured
 from .diagram import PhaseDiagram
 from .labels import written
@@ -107,12 +108,13 @@ def _vertices(plane: CouplingPlane, k: int, line: Polyline) -> pd.DataFrame:
 def _point(plane: CouplingPlane, point: SpecialPoint, lines: Sequence[Polyline]) -> dict[str, Any]:
     m, mse = measured(plane.formulas, point.state)
     found = plane.formulas.at(point.state, plane.couplings(*map(coupling_of, point.controls)))
-    met = [k for k, line in enumerate(lines) if (np.abs(line.controls - point.controls) <= 1e-12).all(axis=1).any()]
+    met = [k for k, line in enumerate(lines) if plane.reaches(line, point)]
     return {
         "type": point.kind, plane.axes[0].name: point.controls[0], plane.axes[1].name: point.controls[1],
         "error_x": point.errors[0], "error_y": point.errors[1], "overlap": m, "mse": mse,
-        "free_entropy": float(found["free_entropy"]) if point.state else 0.0, "curves": " ".join(map(str, met)),
-        "status": max(map(_status, point.errors, point.controls, plane.axes)),  # "tolerance missed" if one is
+        "free_entropy": 0.0 if point.state == 0 else float(found["free_entropy"]), "curves": " ".join(map(str, met)),
+        # of a turning point the place along the line is known to the root of the error of what is extremal there
+        "status": (min if point.kind == "turning" else max)(map(_status, point.errors, point.controls, plane.axes)),
     }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import spinodal as sp
+from spinodal.equations.criteria import criteria_of
 
 INF = math.inf
 
@@ -86,14 +87,23 @@ def test_trivialisation_lines(third):
     for k in range(5, len(x), 25):
         table = sp.thresholds(sp.MatrixTensor(3), along="delta_2", between=(1e-9, 1), delta_p=y[k])
         assert table[table["branch"] == "orthogonal"]["value"].tolist() == pytest.approx([x[k]], rel=1e-9)
-    low, _ = line(third, "trivialisation", "any overlap")
-    assert low.max() < x.max()
+    low, heights = line(third, "trivialisation", "any overlap")
+    inside = (heights > 0.1) & (heights < 2.4)
+    assert (low[inside] < np.interp(heights[inside], y, x)).all()
 
 
 def test_tricritical_point(third):
     (point,) = third.special_points.to_dict("records")
     assert point["type"] == "tricritical"
     assert (point["delta_2"], point["delta_p"]) == pytest.approx((1, 1), rel=1e-14)
+
+
+def test_the_langevin_line_turns(fourth):
+    """Its maximum, 4/9 at delta_2 = 2/3."""
+    point = fourth.special_points.set_index("type").loc["turning"]
+    assert point["delta_p"] == pytest.approx(4 / 9, rel=1e-14)
+    assert abs(point["delta_2"] - 2 / 3) <= point["error_x"] < 1e-7
+    assert len(point["curves"].split()) == 2
 
 
 def test_cusp_and_critical_end(fourth):
@@ -124,6 +134,76 @@ def test_all_is_good(which, request):
 )
 def test_regions(which, x, y, name, request):
     assert name_at(request.getfixturevalue(which), x, y) == name
+
+
+def truth(model, at):
+    """The name by its definition, from all states and the conditions of the criteria."""
+    stable = [state for state in sp.fixed_points(model, **at) if state.stable]
+    best = max(stable, key=lambda state: state.free_entropy)
+    poorest = min(stable, key=lambda state: state.order_parameters["m"])
+    if best is not poorest:
+        return "hard"
+    if best.order_parameters["m"] == 0:
+        return "undetectable"
+    couplings = [1 / at[control.name] for control in model.own_controls]
+    met = [c.criterion.phrase for c in criteria_of(model) if c.holds(couplings)]
+    return f"easy: {met[-1] if met else 'AMP only'}"
+
+
+def heights(diagram, curve, x):
+    """Every place at which a curve passes x."""
+    part = diagram.boundaries[diagram.boundaries["curve"] == curve]
+    u, v = (np.log(part[axis.name]) if axis.log else part[axis.name] for axis in (diagram.x, diagram.y))
+    u, v, x = u.to_numpy(), v.to_numpy(), np.log(x) if diagram.x.log else x
+    k = np.flatnonzero((u[:-1] - x) * (u[1:] - x) < 0)
+    found = v[k] + (x - u[k]) / (u[k + 1] - u[k]) * (v[k + 1] - v[k])
+    return np.exp(found) if diagram.y.log else found
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "y", "others"),
+    [
+        (sp.MatrixTensor(3), ("delta_p", 0.01, 3), ("delta_2", 0.01, 1.6), {}),
+        (sp.MatrixTensor((3, 4)), ("delta_3", 0.05, 3), ("delta_4", 0.05, 2), {"delta_2": 0.5}),
+        (sp.MatrixTensor(3), ("delta_2", 1.2, 1e6, "log"), ("delta_p", 0.01, 0.3), {}),
+        (sp.MatrixTensor(3), ("delta_2", 1.2, 1e3), ("delta_p", 0.2, 0.3), {}),
+        (sp.MatrixTensor(4), ("delta_2", 0.001, 3, "log"), ("delta_p", 0.001, 10, "log"), {}),
+        (sp.MatrixTensor((3, 20)), ("delta_2", 0.8, 1.6), ("delta_20", 0.01, 0.1), {"delta_3": 0.9}),
+        (sp.MatrixTensor(30), ("delta_2", 0.1, 2), ("delta_p", 0.001, 1), {}),
+        (sp.MatrixTensor(3), ("delta_2", 1 - 1e-6, 1 + 1e-6), ("delta_p", 1 - 1e-6, 1 + 1e-6), {}),
+        (sp.MatrixTensor(4, temperature=2), ("delta_2", 0.01, 1.6), ("delta_p", 0.01, 1), {}),
+    ],
+    ids=range(9),
+)
+def test_names_by_definition(model, x, y, others):
+    """At random points of windows that are long, tiny, empty, exchanged, logarithmic."""
+    diagram = sp.phase_diagram(model, x=x, y=y, **others)
+    random = np.random.default_rng(1)
+    for places in random.random((60, 2)):
+        at = {}
+        for axis, place in zip((diagram.x, diagram.y), places, strict=True):
+            low, high = (np.log([axis.low, axis.high]) if axis.log else (axis.low, axis.high))
+            value = low + place * (high - low)
+            at[axis.name] = float(np.exp(value) if axis.log else value)
+        first, second = at[diagram.x.name], at[diagram.y.name]
+        names = set()
+        for row in diagram.regions.to_dict("records"):
+            if row["x_low"] <= first <= row["x_high"]:
+                low = [diagram.y.low] if row["below"] == -1 else heights(diagram, row["below"], first)
+                high = [diagram.y.high] if row["above"] == -1 else heights(diagram, row["above"], first)
+                if any(a <= second <= b for a in low for b in high):
+                    names.add(row["name"])
+        assert truth(model, {**others, **at}) in names, at
+
+
+def test_three_first_order_lines_meet():
+    diagram = sp.phase_diagram(sp.MatrixTensor((3, 20)), x=("delta_2", 0.8, 1.6), y=("delta_20", 0.01, 0.1), delta_3=0.9)
+    (point,) = diagram.special_points.to_dict("records")
+    assert point["type"] == "triple"
+    states = sp.fixed_points(sp.MatrixTensor((3, 20)), delta_2=point["delta_2"], delta_20=point["delta_20"], delta_3=0.9)
+    entropies = [state.free_entropy for state in states if state.stable]
+    assert len(entropies) == 3
+    assert entropies == pytest.approx([0, 0, 0], abs=1e-10)
 
 
 def test_regions_agree_with_thresholds(third):

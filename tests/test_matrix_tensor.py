@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import spinodal as sp
@@ -58,6 +58,7 @@ def test_three_observations(delta_2, m, phi):
 @settings(max_examples=60, deadline=None)
 def test_every_fixed_point_is_stationary(p, delta_2, delta_p):
     """Against the definition in mpmath: the gradient of Phi, its curvature, and how many states there are."""
+    assume(delta_2 == 1 or abs(delta_2 - 1) > 1e-9)  # nearer, the count below is rounding
     found = sp.fixed_points(sp.MatrixTensor(p), delta_2=delta_2, delta_p=delta_p)
 
     def slope(m):
@@ -87,6 +88,16 @@ def test_every_fixed_point_is_stationary(p, delta_2, delta_p):
 def test_limits_of_the_noise(delta_2, delta_p, mse):
     best = sp.equilibrium(sp.MatrixTensor(p=3), delta_2=delta_2, delta_p=delta_p)
     assert close(best.observables["mse"], mse)
+
+
+@pytest.mark.parametrize(("p", "delta_2", "delta_p", "m"), [(4, 1 - 1e-12, 0.5, 1e-12), (200, 0.9, 0.5, 0.1),
+                                                            (50, 1 - 1e-6, 0.1, 1e-6)])
+def test_weak_signals_beside_a_strong_tensor(p, delta_2, delta_p, m):
+    """The tensor does not act at small overlaps: m = 1 - delta_2."""
+    (state, nothing) = sp.fixed_points(sp.MatrixTensor(p), delta_2=delta_2, delta_p=delta_p)
+    assert state.stable
+    assert not nothing.stable
+    assert state.order_parameters["m"] == pytest.approx(m, rel=1e-3)
 
 
 def test_a_matrix_alone_is_a_spiked_matrix():
@@ -238,6 +249,22 @@ def test_langevin_threshold(p, temperature, delta_2, expected):
         assert values(table, "langevin") == values(table, "gradient_flow")
 
 
+@pytest.mark.parametrize(("p", "delta_2"), [(50, 0.3), (8, 0.99), (10, 0.99), (20, 0.9), (50, 0.6), (3, 1e-7)])
+def test_langevin_threshold_where_it_is_tiny(p, delta_2):
+    table = sp.thresholds(sp.MatrixTensor(p), along="delta_p", between=(1e-40, 10), delta_2=delta_2)
+    assert close(values(table, "langevin"), [(p - 1) * (1 - delta_2) ** (p - 3) * delta_2**2])
+    assert set(table["status"]) == {"converged"}
+    if p == 3:
+        assert values(table, "trivialisation", "orthogonal") == pytest.approx([4.3516365998252667712e-14], rel=1e-6)
+
+
+def test_onset_at_the_tricritical_noise():
+    """P = 3 and delta_2 = 1: the overlap is 1 - delta_p, down to 0."""
+    table = along(sp.MatrixTensor(3), "delta_p", delta_2=1)
+    assert close(values(table, "continuous"), [1])
+    assert close(sp.equilibrium(sp.MatrixTensor(3), delta_2=1, delta_p=0.5).order_parameters["m"], 0.5)
+
+
 @pytest.mark.parametrize(("delta_p", "expected"), [(0.5, 0.5), (1, math.sqrt(0.5)), (2, 1), (3, 1), (INF, 1)])
 def test_langevin_of_order_three(delta_p, expected):
     """Delta_p = 2 delta_2^2 up to delta_2 = 1; for less noise in the tensor than that nothing glassy is in the way."""
@@ -248,6 +275,9 @@ def test_reentrant_langevin_line_is_marked():
     """P = 4: the line has its maximum 4/9 at delta_2 = 2/3, beyond which replica symmetry is broken in full."""
     below = along(sp.MatrixTensor(4), "delta_2", delta_p=0.4)
     assert close(values(below, "langevin", ""), [0.53613326289393913])
+    assert close(values(along(sp.MatrixTensor(50), "delta_2", delta_p=5.0), "langevin", "formal"), [1])
+    near = along(sp.MatrixTensor(4), "delta_2", delta_p=4 / 9 * (1 - 1e-9))  # two roots, one on either side of 2/3
+    assert near[near["kind"] == "langevin"]["branch"].tolist() == ["", "formal", "formal"]
     first, last = values(below, "langevin", "formal")
     assert 2 / 3 < first < last == 1
     above = along(sp.MatrixTensor(4), "delta_2", delta_p=0.45)
@@ -359,6 +389,10 @@ def test_spinodal_line_by_substitution(p):
         (lambda: sp.MatrixTensor(p=2), "is a matrix"),
         (lambda: sp.MatrixTensor(p=2.5), "Schoenberg"),
         (lambda: sp.MatrixTensor(p=1), "from 3 on"),
+        (lambda: sp.MatrixTensor(p=INF), "from 3 to 300"),
+        (lambda: sp.MatrixTensor(p=math.nan), "from 3 to 300"),
+        (lambda: sp.MatrixTensor(p=1000), "from 3 to 300"),
+        (lambda: sp.fixed_points(sp.MatrixTensor(), delta_2=1e-300, delta_p=1), "200 digits"),
         (lambda: sp.MatrixTensor(p=(4, 3)), "the lowest first"),
         (lambda: sp.MatrixTensor(p=()), "the lowest first"),
         (lambda: sp.MatrixTensor(p=3, temperature=-1), "temperature"),
@@ -370,7 +404,7 @@ def test_spinodal_line_by_substitution(p):
         (lambda: sp.thresholds(sp.MatrixTensor(), along="delta_2", between=(0.1, 1), delta_2=1, delta_p=1), "leave one out"),
         (lambda: sp.thresholds(sp.MatrixTensor(), along="alpha", between=(0.1, 1), delta_p=1), "alpha"),
     ],
-    ids=range(13),
+    ids=range(17),
 )
 def test_refusals(build, message):
     with pytest.raises(ValueError, match=message):

@@ -50,6 +50,7 @@ With several tensors, p = (3, 4), Q has a term for each, and each its delta_p.
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -65,6 +66,9 @@ from .parameters import formula_symbol, number
 from .special import PoleEntropy
 
 __all__ = ["MatrixTensor"]
+
+_HIGHEST = 300  # order: overlaps are taken to this power
+_LEAST = 1e-200  # noise: couplings are squared
 
 m, V, mhat = map(formula_symbol, ("m", "V", "mhat"))
 
@@ -169,8 +173,9 @@ class MatrixTensor(Model):
         for kind, temperature in {"langevin": self.temperature, "gradient_flow": sp.S.Zero}.items():
             q = 1 - temperature * noise
             second, third, fourth = (self.landscape.covariance(q, order) for order in (2, 3, 4))
+            tensors = sp.Add(*((k - 1) * q ** (k - 2) / delta for k, delta in self.noises.items() if k != 2))
             yield Criterion(
-                kind=kind, branch="", conditions=(1 / noise**2 - second, q, 1 - noise),
+                kind=kind, branch="", conditions=((1 - noise) / noise**2 - tensors, q, 1 - noise),
                 formal=sp.Max(fourth * second - sp.Rational(3, 2) * third**2,
                               temperature * third - 2 * second ** sp.Rational(3, 2)),
                 phrase="Langevin" if kind == "langevin" else "gradient flow",
@@ -199,9 +204,11 @@ class MatrixTensor(Model):
         ValueError
         """
         for name, value in values.items():
-            if not value > 0:
-                limit = ": without noise the signal is known exactly, m = 1" if value == 0 else " is no variance"
-                raise ValueError(f"{name} = {value:g}{limit}; give a positive number, or inf for no such observation")
+            if not value >= _LEAST:
+                limit = (": without noise the signal is known exactly, m = 1" if value == 0 else " is no variance"
+                         if not value > 0 else f": the signal is known to more than {-math.log10(_LEAST):.0f} digits")
+                raise ValueError(f"{name} = {value:g}{limit}; give a number from {_LEAST:g} on, or inf for no such "
+                                 "observation")
 
 
 def _unknown(k: Any) -> sp.Expr:
@@ -223,6 +230,8 @@ def _order(p: Any) -> Any:
     if p == 2:
         raise ValueError("p = 2: a tensor of order 2 is a matrix, whose noise adds to that of the first as 1/delta_2 = "
                          "1/delta + 1/delta'; leave it out")
+    if not math.isfinite(p) or not p <= _HIGHEST:
+        raise ValueError(f"p = {p}: give the order of the tensor as a whole number from 3 to {_HIGHEST}")
     if p != int(float(p)):
         raise ValueError(f"p = {p}: x^p is the covariance of a function on the sphere for whole p only (Schoenberg, "
                          "Duke Math. J. 9, 96 (1942)); give a whole number from 3 on")
