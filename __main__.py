@@ -26,6 +26,7 @@ GOOD, STATUS_NOT_GOOD, MISUSE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 
 _SYSTEM = 'a name of `spinodal list`, or a model such as "GLM(GaussBernoulli(0.3), Abs())"'
 _FORMATS = ("table", "json", "csv", "latex")
+_SUFFIXES = {".json": "json", ".csv": "csv", ".tex": "latex"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = _parse(arguments)
         if options.exports:
             _check(options.output)
+            options.format = _format(options)
         code = options.run(options, kept)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, `spinodal list | head`
@@ -98,7 +100,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
             made.add_argument("system", metavar="SYSTEM", help=_SYSTEM)
         if export:
             made.add_argument(
-                "--format", choices=_FORMATS, default="table", help="of what is written (table)"
+                "--format", choices=_FORMATS, help="of what is written (as FILE ends: .json, .csv, .tex; else table)"
             )
             made.add_argument("--output", metavar="FILE", type=Path, help="write there instead of printing")
         return made
@@ -398,6 +400,15 @@ def _check(output: Path | None) -> None:
     from .phase_diagrams.reports import check_writable
 
     check_writable(output)
+
+
+def _format(options: argparse.Namespace) -> str:
+    """Return the format that is said, or that the name of the file says."""
+    suffix = "" if options.output is None else options.output.suffix
+    if suffix in (".pdf", ".png", ".svg", ".parquet"):
+        raise ValueError(f"output = {options.output}: this verb writes {', '.join(_SUFFIXES)} or text; pictures are "
+                         "drawn by diagram and complexity")
+    return options.format or _SUFFIXES.get(suffix, "table")
 
 
 def _write(options: argparse.Namespace, table: pd.DataFrame, notes: Iterable[str] = (), *, kept: list[str],

@@ -404,3 +404,17 @@ def test_version_starts_without_heavy_modules():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("suffix", "start"), [(".json", "{"), (".csv", "kind,branch"), (".tex", "%"), (".txt", "kind ")])
+def test_the_name_of_the_file_says_the_format(capsys, tmp_path, suffix, start):
+    file = tmp_path / f"table{suffix}"
+    code, out, _ = run(capsys, "thresholds", "matrix-tensor", "--set", "p=4", "--output", str(file))
+    assert (code, out) == (0, "")
+    assert file.read_text().startswith(start)
+
+
+def test_tables_are_no_pictures(capsys, tmp_path):
+    code, _, err = run(capsys, "thresholds", "matrix-tensor", "--output", str(tmp_path / "table.png"))
+    assert code == 2
+    assert "pictures are drawn by diagram" in err

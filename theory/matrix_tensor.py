@@ -36,8 +36,9 @@ comes from high temperature to the threshold states of the landscape, of self-ov
 success above.  At T delta_2 = 1, q = 0: no glass is in the way, and for T >= 1 success ends there.  The argument takes
 one q only.  Relaxation below it is a single aging sector where x(q) = T Q'''(q)/(2 Q''(q)^(3/2)) is below 1 and falls
 with q; where it grows, Q'''' Q'' > (3/2) Q'''^2, replica symmetry is broken in full and the line is formal: for every T
-beyond delta_2 = p/(3 (p-2)), which for p = 3 is never reached, and x < 1 is stricter for p > 6 at T = 1 only, delta_2 =
-2/(p-2).  (Sarao Mannelli, Krzakala, Urbani, Zdeborova, ICML 2019.)
+beyond delta_2 = p/(3 (p-2)), which for p = 3 is 1.  It is formal where x > 1, too: at T = 1 that is stricter for p > 6,
+delta_2 > 2/(p-2); at T > 1 it happens for every p as T delta_2 comes to 1.  (Sarao Mannelli, Krzakala, Urbani,
+Zdeborova, ICML 2019.)
 
 **Landscape.**  It is trivial where spurious minima are no longer exponentially many: Sigma(m) < 0, the annealed
 complexity of ``theory/landscape.py``, at m = 0, or at any m but that of isolated minima, where Sigma touches 0.  For
