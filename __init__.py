@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         SciPyPrior,
         SparseRademacher,
     )
+    from .theory.spiked import SpikedWigner
     from .theory.spin_glass import SphericalSpinGlass
     from .validate.crosscheck import crosscheck
 
@@ -85,6 +86,7 @@ __all__ = [
     "Sign",
     "SparseRademacher",
     "SphericalSpinGlass",
+    "SpikedWigner",
     "Status",
     "__version__",
     "branches",
@@ -126,6 +128,7 @@ _HOME = {
     "Hopfield": "theory.hopfield",
     "MatrixTensor": "theory.matrix_tensor",
     "SphericalSpinGlass": "theory.spin_glass",
+    "SpikedWigner": "theory.spiked",
     "Model": "theory.model",
     "GaussianMean": "theory.means",
     "catalogue": "theory.catalogue",

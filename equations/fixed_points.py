@@ -15,6 +15,7 @@ from ..theory.parameters import number, positive
 from .coupling_points import coupling_points
 from .curve import Curve, curve_of
 from .points import Limit, Points
+from .reciprocal import inward, outward
 from .result import FixedPoint, Status
 from .state_points import dominance, state_points
 
@@ -58,6 +59,9 @@ def fixed_points(model: Model, *, tolerance: float = _TOLERANCE, digits: int | N
         raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
     model.check_solvable()
     model.check_controls(controls)
+    if (other := model.reciprocal) is not None:
+        inner = inward(other, controls)
+        return outward(other, fixed_points(other.model, tolerance=tolerance, digits=digits, **inner), controls)
     names = list(controls)
     is_batch = any(np.ndim(value) > 0 for value in controls.values())
     points = [dict(zip(names, values, strict=True)) for values in _broadcast(controls)]
@@ -135,7 +139,8 @@ def concrete(model: Model, controls: Mapping[str, Any]) -> tuple[Model, float]:
         raise TypeError(f"model = {model!r} is not a model: give one such as GLM(Rademacher(), Sign())")
     model.check_solvable()
     if model.solved_by != "curve":
-        raise TypeError(f"model = {model!r}: its states do not lie on one explicit curve, which this needs; "
+        takes = f"or give it {model.reciprocal.model!r}" if model.reciprocal else "which this needs"
+        raise TypeError(f"model = {model!r}: its states do not lie on one explicit curve of a control, {takes}; "
                         "fixed_points, equilibrium, thresholds and phase_diagram solve them")
     values = model.check_controls(dict(controls))
     linear = model.linear_control

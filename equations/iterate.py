@@ -15,6 +15,7 @@ from .compile import compile_expressions
 from .coupling_points import CouplingStep
 from .curve import curve_of
 from .fixed_points import concrete
+from .reciprocal import inward
 from .result import Status
 
 __all__ = ["StateEvolution", "state_evolution"]
@@ -88,6 +89,9 @@ def state_evolution(model: Model, *, start: str = "uninformative", max_iteration
         raise ValueError(f"max_iterations = {max_iterations!r}: give a positive whole number of steps")
     if not _is_real(tolerance) or not 0 < tolerance < 1:
         raise ValueError(f"tolerance = {tolerance!r}: give a relative tolerance in (0, 1), such as 1e-10")
+    if isinstance(model, Model) and (other := model.reciprocal) is not None:
+        model.check_controls(controls)
+        model, controls = other.model, inward(other, controls)
     step: Any = (CouplingStep(model, controls) if isinstance(model, Model) and model.solved_by == "couplings"
                  else _Step(*concrete(model, controls), float(tolerance)))
     rho = step.scale

@@ -25,6 +25,7 @@ __all__ = ["Meeting", "crossings", "cusp", "tricritical"]
 # ln(s scale) of the points from which a line that leaves a continuous one is extrapolated to s = 0
 _STARTS = (-5.0, -6.0, -7.0, -8.0, -9.0)
 _EPS = np.finfo(float).eps
+_MET, _KNOWN = 1e-7, 1e-5  # distance in ln c within which two lines have met, and error of what may have met
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def crossings(one: Line, other: Line, systems: tuple[Boundary, Boundary], kind: 
             continue
         u = float(brentq(gap, low, high, xtol=1e-14, rtol=8.9e-16))
         a, b = (_nearest(line, system, u, near) for line, system in zip((one, other), systems, strict=True))
+        # a crossing with no signal has the solution x = 0 on a continuous line, too, of which nothing is known
+        if not a[1] + b[1] <= _KNOWN or not abs(a[0] - b[0]) <= _MET:
+            continue
         slope = (ends[1] - ends[0]) / (high - low)
         error_u = (a[1] + b[1]) / abs(slope) if slope else np.inf
         along = abs(gap_slope(one, u))

@@ -10,12 +10,14 @@ import pandas as pd
 
 from ..equations.curve import curve_of
 from ..equations.fixed_points import check_digits, concrete
+from ..equations.reciprocal import inward
 from ..equations.result import Status
 from ..equations.surface import Axis
-from ..theory.model import Model
+from ..theory.model import Model, Reciprocal
 from ..theory.parameters import number, symbol
 from .branches import check_bracket
 from .coupling_thresholds import coupling_thresholds
+from .reciprocal import inner_window, outer_table
 from .search import Sweeps, search
 from .state_thresholds import state_thresholds
 from .transitions import Threshold, all_thresholds
@@ -70,6 +72,8 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
             what = f"along = {along!r}: say along='energy'" if along != "energy" else f"digits = {digits}: leave it out"
             raise ValueError(f"{what}; critical points of {model!r} are counted along the energy, in double precision")
         return energy_thresholds(model, between, controls)
+    if isinstance(model, Model) and (other := model.reciprocal) is not None:
+        return _by_reciprocal(model, other, along, between, digits, progress, controls)
     low, high = check_bracket(along, between)
     lost: list[float] = []
     names = [s.name for s in model.controls] if isinstance(model, Model) else []
@@ -104,6 +108,21 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
         rows, lost = _along_other(model, Axis(along, low, high, log=high > _DECADE * low), controls, progress)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("value", kind="stable", ignore_index=True)
     return _summarised(table, along, low, high, controls, lost)
+
+
+def _by_reciprocal(model: Model, other: Reciprocal, along: str, between: Any, digits: int | None, progress: Any,
+                   controls: dict[str, Any]) -> pd.DataFrame:
+    """Thresholds of a model that is solved in the inverse of one of its controls."""
+    low, high = check_bracket(along, between)
+    model.check_controls({along: high, **controls})
+    if along in controls:
+        raise ValueError(f"{along} = {controls[along]} is given a value and is the control to go along: leave one out")
+    inner, mine = inward(other, controls), along == other.outer
+    window = inner_window(low, high) if mine else (low, high)
+    table = thresholds(other.model, along=other.inner if mine else along, between=window, digits=digits,
+                       progress=progress, **inner)
+    lost: list[float] = []
+    return _summarised(outer_table(other, table) if mine else table, along, float(low), float(high), controls, lost)
 
 
 def _summarised(table: pd.DataFrame, along: str, low: float, high: float, controls: dict[str, Any],

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
+from ..equations.reciprocal import inward
 from ..theory.model import Model
 from .coupling_diagram import coupling_diagram
 from .diagram import PhaseDiagram
 from .labels import written
 from .plane import axis_of, axis_spec, checked_plane
+from .reciprocal import checked_reciprocal, inner_axis, outer_diagram
 from .regions import column_of, columns
 from .search import Sweeps, search
 from .state_diagram import state_diagram
@@ -61,6 +63,11 @@ def phase_diagram(
     TypeError, ValueError
         For unknown, missing or impossible controls and windows, before any computation.
     """
+    if isinstance(model, Model) and (other := model.reciprocal) is not None:
+        across, up = checked_reciprocal(other, model, x, y, controls)
+        inner = phase_diagram(other.model, x=inner_axis(other, across), y=inner_axis(other, up), levels=levels,
+                              store=store, executor=executor, progress=progress, **inward(other, controls))
+        return outer_diagram(other, inner, across, up, written(model), dict(inner.controls))
     if isinstance(model, Model) and model.solved_by != "curve" and levels:
         raise ValueError(f"levels = {levels!r}: {model.title} has no working form for them; leave levels out")
     if isinstance(model, Model) and model.solved_by == "couplings":

@@ -13,7 +13,7 @@ import sympy as sp
 from .landscape import Landscape
 from .parameters import Parametrised
 
-__all__ = ["CouplingForm", "Criterion", "LimitState", "Model", "StateKind", "WorkingForm", "solve_linear"]
+__all__ = ["CouplingForm", "Criterion", "LimitState", "Model", "Reciprocal", "StateKind", "WorkingForm", "solve_linear"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +175,23 @@ class Criterion:
     phrase: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reciprocal:
+    """How a model is solved in the inverse of one of its controls, which enters linearly.
+
+    Attributes
+    ----------
+    model : Model
+        The same model with the inverse as its control.
+    inner, outer : str
+        The inverse's name, and the control's.
+    """
+
+    model: Model
+    inner: str
+    outer: str
+
+
 class Model(Parametrised):
     """Base of the models in ``theory``: a frozen dataclass that states its free entropy symbolically."""
 
@@ -182,8 +199,8 @@ class Model(Parametrised):
     references: tuple[str, ...] = ()
     #: what the free entropy is, per what, in which unit
     units: str = "+log Z per component of the signal, in nats"
-    #: how its states are found: along one explicit curve (`working_form`), kind by kind (`state_kinds`), or in closed
-    #: form (`coupling_form`); "counting" if there is only a `landscape` whose critical points are counted
+    #: how its states are found: along one explicit "curve" (`working_form`), by "kinds" (`state_kinds`), in closed form
+    #: by "couplings" (`coupling_form`), or as another model's, with a "reciprocal" control; "counting" if there is only a `landscape` whose critical points are counted
     solved_by: str = "curve"
     #: what boundaries are called in this model's field, by "kind branch"
     boundary_words: Mapping[str, str] = MappingProxyType({})
@@ -241,6 +258,11 @@ class Model(Parametrised):
         zero : names of own controls that are exactly zero, where the equations have another form
         """
         return ()
+
+    @property
+    def reciprocal(self) -> Reciprocal | None:
+        """The model in the inverse of a control, if that is how it is solved."""
+        return None
 
     @property
     def coupling_form(self) -> CouplingForm:

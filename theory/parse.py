@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["nearest", "parse_model", "parse_number", "parse_settings", "parse_whole", "resolve"]
 
-_MODELS = ("GLM", "Hopfield", "GaussianBernoulliRBM", "MatrixTensor", "SphericalSpinGlass")
+_MODELS = ("GLM", "Hopfield", "GaussianBernoulliRBM", "MatrixTensor", "SphericalSpinGlass", "SpikedWigner")
 _SWITCHES = ("supervised",)
 _INFINITE = ("dreaming", "delta_p", *(f"delta_{k}" for k in range(2, 100)))  # what may be infinite
 _PRIORS = (
@@ -218,7 +218,7 @@ def _said(tree: ast.AST) -> str:
 
 
 def _constructors() -> dict[str, Callable[..., Any]]:
-    from . import boltzmann, channels, glm, hopfield, matrix_tensor, priors, spin_glass
+    from . import boltzmann, channels, glm, hopfield, matrix_tensor, priors, spiked, spin_glass
 
     homes = {
         **dict.fromkeys(_PRIORS, priors),
@@ -228,6 +228,7 @@ def _constructors() -> dict[str, Callable[..., Any]]:
         "GaussianBernoulliRBM": boltzmann,
         "MatrixTensor": matrix_tensor,
         "SphericalSpinGlass": spin_glass,
+        "SpikedWigner": spiked,
     }
     return {name: getattr(home, name) for name, home in homes.items() if hasattr(home, name)}
 

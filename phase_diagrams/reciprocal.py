@@ -1,0 +1,78 @@
+"""Thresholds and diagrams of models that are solved in the inverse of a control, in that control."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from ..equations.surface import Axis
+from ..theory.model import Model, Reciprocal
+from .diagram import PhaseDiagram
+from .plane import axis_of, axis_spec
+
+__all__ = ["checked_reciprocal", "inner_axis", "inner_window", "outer_diagram", "outer_table"]
+
+_NEAREST_ZERO = 1e-6  # of the window: where it starts if 0 is its lower end, which is an infinite inverse
+
+
+def inner_window(low: float, high: float) -> tuple[float, float]:
+    """The window of the inverse."""
+    return 1 / high, 1 / max(low, _NEAREST_ZERO * high)
+
+
+def inner_axis(found: Reciprocal, axis: Axis) -> tuple[Any, ...]:
+    """An axis as `phase_diagram` takes it, of the inverse if it is the control's own."""
+    if axis.name == found.outer:
+        return (found.inner, *inner_window(axis.low, axis.high), "log")
+    return (axis.name, axis.low, axis.high, "log" if axis.log else "linear")
+
+
+def outer_table(found: Reciprocal, table: pd.DataFrame) -> pd.DataFrame:
+    """Thresholds along the inverse as thresholds along the control: sides change places."""
+    sides = {f"{name}_{one}": f"{name}_{other}" for name in ("m", "mse") for one, other in
+             (("below", "above"), ("above", "below"))}
+    made = table.rename(columns=sides)[list(table.columns)]
+    made["value"] = [1 / value for value in table["value"]]
+    made["error"] = [error / value**2 for value, error in zip(table["value"], table["error"], strict=True)]
+    made = made.sort_values("value", kind="stable", ignore_index=True)
+    made.attrs = {**table.attrs, "along": found.outer}
+    return made
+
+
+def outer_diagram(found: Reciprocal, diagram: PhaseDiagram, across: Axis, up: Axis, model: str,
+                  controls: dict[str, Any]) -> PhaseDiagram:
+    """A diagram over the inverse as one over the control: regions stand on their heads."""
+    name = {found.inner: found.outer}
+    boundaries, points, regions = (table.rename(columns=name) for table in
+                                   (diagram.boundaries, diagram.special_points, diagram.regions))
+    if found.outer in (across.name, up.name):
+        for table, error in ((boundaries, "error"), (points, "error_y")):
+            inverse = 1 / table[found.outer].to_numpy(float)
+            table[found.outer], table[error] = inverse, table[error].to_numpy(float) * inverse**2
+        regions[found.outer] = 1 / regions[found.outer].to_numpy(float)
+        regions = regions.rename(columns={"below": "above", "above": "below"})[list(regions.columns)]
+    return replace(diagram, model=model, x=axis_spec(across), y=axis_spec(up), controls=controls,
+                   boundaries=boundaries, special_points=points, regions=regions, settings=dict(diagram.settings))
+
+
+def checked_reciprocal(found: Reciprocal, model: Model, x: Any, y: Any, controls: dict[str, Any]) -> tuple[Axis, Axis]:
+    """The axes that a user asked for; the control along which states are solved must be the vertical one.
+
+    Raises
+    ------
+    ValueError
+    """
+    across, up = axis_of("x", x), axis_of("y", y)
+    model.check_controls({**controls, across.name: across.high, up.name: up.high})
+    for axis in (across, up):
+        if axis.name in controls:
+            raise ValueError(f"{axis.name} = {controls[axis.name]} is given a value and is an axis: leave one out")
+    if up.name != found.outer:
+        hint = "swap the axes" if across.name == found.outer else f"give y=({found.outer!r}, low, high)"
+        raise ValueError(f"y = {up.name!r}: the vertical axis is {found.outer!r}, in whose inverse states are solved; "
+                         f"{hint}")
+    if up.low < 0:
+        raise ValueError(f"y: {up.name} from {up.low:g}: it is not negative; start the window at 0 or above")
+    return across, up
