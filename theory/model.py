@@ -200,7 +200,8 @@ class Model(Parametrised):
     #: what the free entropy is, per what, in which unit
     units: str = "+log Z per component of the signal, in nats"
     #: how its states are found: along one explicit "curve" (`working_form`), by "kinds" (`state_kinds`), in closed form
-    #: by "couplings" (`coupling_form`), or as another model's, with a "reciprocal" control; "counting" if there is only a `landscape` whose critical points are counted
+    #: by "couplings" (`coupling_form`), or as another model's, with a "reciprocal" control; "counting" if there is
+    #: only a `landscape` whose critical points are counted
     solved_by: str = "curve"
     #: what boundaries are called in this model's field, by "kind branch"
     boundary_words: Mapping[str, str] = MappingProxyType({})

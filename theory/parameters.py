@@ -17,7 +17,6 @@ __all__ = ["Parametrised", "formula_symbol", "is_taken", "number", "positive", "
 # Names of the symbols that formulas bring themselves.  `formula_symbol` makes no other, so this list is complete.
 _TAKEN = frozenset((
     "alpha", "m", "V", "mhat", "f",  # control, order parameters and free entropy of a generalized linear model
-    "delta", "snr",  # noise of a spiked matrix, and its inverse
     "A", "B", "i",  # of a prior: precision, field, density of the information
     "omega", "h", "y",  # of a channel: field, its argument, output
     "E",  # energy of a landscape

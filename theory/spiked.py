@@ -27,13 +27,14 @@ import sympy as sp
 
 from .evidence import EvidenceMean, u
 from .model import LimitState, Model, Reciprocal, WorkingForm
-from .parameters import formula_symbol
+from .parameters import formula_symbol, symbol
 from .priors import Prior
 from .special import OverlapPower
 
 __all__ = ["SpikedWigner", "WignerByRatio"]
 
-m, V, mhat, snr, delta = map(formula_symbol, ("m", "V", "mhat", "snr", "delta"))
+m, V, mhat = map(formula_symbol, ("m", "V", "mhat"))
+delta, snr = map(symbol, ("delta", "snr"))
 
 
 class _Wigner(Model):
