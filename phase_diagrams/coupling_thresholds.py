@@ -20,6 +20,7 @@ __all__ = ["COLUMNS", "FORMAL", "coupling_thresholds", "measured"]
 COLUMNS = ("kind", "branch", "value", "error", "status", "m_below", "m_above", "mse_below", "mse_above", "free_entropy")
 FORMAL = "formal"  # branch of what is computed beyond the reach of the argument behind it
 _RELATIVE = 1e-10
+_LEAST = 1e-40  # where a window from 0 begins, for what has no closed form
 
 
 def coupling_thresholds(model: Model, along: str, low: float, high: float, controls: dict[str, Any]) -> pd.DataFrame:
@@ -29,7 +30,8 @@ def coupling_thresholds(model: Model, along: str, low: float, high: float, contr
     couplings = {name: coupling_of(value) for name, value in own.items()}
     curve = CouplingCurve(formulas, along, couplings)
     rows = [_row(formulas, t) for t in coupling_transitions(curve)]
-    rows += list(_criteria_rows(concrete, along, [couplings[name] for name in formulas.names]))
+    within = max(low / 2, _LEAST), 2 * high
+    rows += list(_criteria_rows(concrete, along, [couplings[name] for name in formulas.names], within))
     kept = [row for row in rows if low <= row["value"] <= high]
     return pd.DataFrame(kept, columns=list(COLUMNS)).sort_values("value", kind="stable", ignore_index=True)
 
@@ -52,10 +54,11 @@ def _row(formulas: CouplingFormulas, t: Transition) -> dict[str, Any]:
     }
 
 
-def _criteria_rows(model: Model, along: str, couplings: list[float]) -> Iterator[dict[str, Any]]:
+def _criteria_rows(model: Model, along: str, couplings: list[float],
+                   within: tuple[float, float]) -> Iterator[dict[str, Any]]:
     k = [control.name for control in model.own_controls].index(along)
     for formulas in criteria_of(model):
-        for value, error, formal in formulas.zeros(k, couplings):
+        for value, error, formal in formulas.zeros(k, couplings, within):
             said = {"kind": formulas.criterion.kind, "branch": FORMAL if formal else formulas.criterion.branch,
                     "value": value, "error": error, "status": _status(value, error)}
             yield dict.fromkeys(COLUMNS, math.nan) | said
