@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ _INDEX = sp.Symbol("_k", integer=True, nonnegative=True)
 _EPS = float(np.finfo(float).eps)
 _ROUNDINGS = 8.0  # units in the last place that a term of a sum may be off
 _STEP = 1e-6  # relative, of the differences that tell how rounding of the arguments is passed on
-_LEAST = 1e-80  # weight beside a signal
+_LEAST = 1e-30  # weight beside a signal, whose minima lie nearer to overlap 0 the larger it is
+_RATIO = 1e-300  # of weights without one, whose products must not vanish
 _COARSE = 501  # overlaps at which a maximum over them is sought first
 _SECTIONS = 60  # golden: the interval shrinks below rounding
 
@@ -94,6 +95,10 @@ def counting_of(model: Model, controls: Mapping[str, Any]) -> tuple[Counting, di
         if landscape.spiked and not _LEAST < float(w) < 1 / _LEAST:
             raise ValueError(f"weight {float(w):g} of x^{p}: doubles do not hold its powers; give noise within "
                              f"{_LEAST:g} and {1 / _LEAST:g}, or inf for no such observation")
+    least, most = (choose(float(w) for _, w in terms) for choose in (min, max))
+    if least < _RATIO * most:
+        raise ValueError(f"weights {least:g} and {most:g}: doubles do not hold the one beside the other; give weights "
+                         f"within a factor of {1 / _RATIO:g}, or leave the smaller one out")
     return Counting(Landscape(tuple(terms), landscape.spiked)), {s.name: float(value) for s, value in values.items()}
 
 
@@ -115,7 +120,6 @@ class Counting:
     landscape: Landscape
     degrees: tuple[int, ...] = field(init=False)
     weights: tuple[float, ...] = field(init=False)
-
     unit: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -140,13 +144,8 @@ class Counting:
     @property
     def trivial(self) -> bool:
         """Whether there are two critical points, or, for a pure p = 2, pairs of eigenvectors."""
-        first, second = self.slopes
-        return not self.landscape.spiked and second <= first
-
-    @cached_property
-    def even(self) -> bool:
-        """Whether x and -x are alike."""
-        return all(p % 2 == 0 for p in self.degrees)
+        terms = zip(self.degrees, self.weights, strict=True)
+        return not self.landscape.spiked and sum(w * p * (p - 2) for p, w in terms) <= 0  # Q'' <= Q', no digits lost
 
     def evaluate(self, name: str, index: int | None = 0, overlap: Any = 0.0, energy: Any = None,
                  weights: tuple[float, ...] | None = None) -> list[Any]:
@@ -161,9 +160,9 @@ class Counting:
         """Complexity, nats per spin; -inf where there is no such point."""
         return np.asarray(self.evaluate("complexity", index, overlap, energy)[0]) + 0.0 * np.asarray(overlap)
 
-    def rate(self, index: int | None, overlap: Any = 0.0) -> Any:
+    def rate(self, index: int | None, overlap: Any = 0.0, energy: Any = None) -> Any:
         """Its derivative by the overlap."""
-        return self.evaluate("rate", index, overlap)[0]
+        return self.evaluate("rate", index, overlap, energy)[0] + 0.0 * np.asarray(overlap)
 
     def rounding(self, index: int | None, overlap: Any = 0.0, energy: Any = None, *, name: str = "complexity") -> Any:
         """Error of the complexity, or its ``"rate"``, by rounding: of its terms, and of its arguments, passed on."""
@@ -175,12 +174,15 @@ class Counting:
     def passed_on(self, name: str, index: int | None, overlap: Any = 0.0, energy: Any = None) -> Any:
         """What half a unit in the last place of overlap, energy and weights makes of a method of the landscape."""
         total = np.zeros(())
+        terms = zip(self.degrees, self.weights, strict=True) if self.landscape.spiked else ()
+        # energies are seen from -Q(m)
+        size = np.abs(0.0 if energy is None else energy) + sum(w * np.abs(overlap) ** p for p, w in terms)
         here = np.asarray(self.evaluate(name, index, overlap, energy)[0], float)
         for which in range(-2, len(self.weights)):
             changes = []
             for factor in (1 - _STEP, 1 + _STEP):
                 m = overlap * factor if which == -2 else overlap
-                e = energy * factor if which == -1 and energy is not None else energy
+                e = energy + (factor - 1) * size if which == -1 and energy is not None else energy
                 weights = tuple(w * factor if k == which else w for k, w in enumerate(self.weights))
                 with np.errstate(invalid="ignore"):
                     change = np.abs(np.asarray(self.evaluate(name, index, m, e, weights)[0], float) - here)
@@ -214,7 +216,9 @@ class Counting:
         overlap = (low + high) / 2
         found = self.sigma(index, overlap, energies)
         coarse = np.take_along_axis(values, best[:, None], 1)[:, 0]
-        return np.maximum(found, coarse), np.where(found >= coarse, overlap, grid[best])
+        found, overlap = np.maximum(found, coarse), np.where(found >= coarse, overlap, grid[best])
+        centre = self.sigma(index, 0.0, energies)  # where it is largest to rounding, if it is even
+        return np.maximum(found, centre), np.where(centre >= found - 4 * _EPS, 0.0, overlap)
 
 
 def overlaps(count: int) -> np.ndarray:

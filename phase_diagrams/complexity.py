@@ -7,7 +7,9 @@ import json
 import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from ..equations.complexity import (
 from ..equations.counting import Counting, counting_of
 from ..theory.model import Model
 from . import tables
-from .files import write_text
+from .files import checked_path, replace_file, write_text
 from .labels import written
 
 if TYPE_CHECKING:
@@ -58,10 +60,11 @@ class Complexity:
         ``kind``, ``branch``, ``value`` of the energy or the overlap, ``error``, ``status``, ``complexity`` there;
         beside a signal ``overlap`` and ``energy``.  Kinds: ``ground_state``; ``band_edge``, where critical points of an
         index begin; ``threshold_energy`` (branch ``marginal``: below, typical minima have a gap; ``lower end``,
-        ``upper end`` of marginal ones); ``zero``; ``maximum``; ``isolated``, one minimum, the ``signal``'s,
-        ``metastable`` or with ``no signal`` (of all critical points also a ``saddle`` or ``maximum``), where the
-        complexity touches 0; ``largest`` (branch ``orthogonal``: at
-        overlap 0, ``any overlap``: the highest maximum that is not isolated).
+        ``upper end`` of marginal ones; of a pure landscape minima end there); ``zero`` (it ``begins`` or ``ends`` to be
+        positive); ``maximum``, over the overlap, at all energies or the one that is fixed; ``isolated``, one minimum,
+        the ``signal``'s, ``metastable`` or with ``no signal`` (of all critical points also a ``saddle`` or
+        ``maximum``), where the complexity touches 0; ``largest`` (branch ``orthogonal``: at overlap 0, ``any
+        overlap``: the highest maximum that is not isolated).
     settings : mapping
         Units, what is fixed, and what there is to say: ``summary``.
     """
@@ -92,15 +95,44 @@ class Complexity:
 
         return plot_complexity(self, ax)
 
+    @property
+    def _said(self) -> dict[str, Any]:
+        """All that is not a table."""
+        return {"model": self.model, "against": list(self.against), "controls": dict(self.controls),
+                "settings": dict(self.settings)}
+
     def to_csv(self, path: str | PathLike[str] | None = None) -> str:
         """Return, and write if a path is given, the table."""
         return write_text(tables.to_csv(self.table), path, ".csv")
 
+    def to_latex(self, path: str | PathLike[str] | None = None) -> str:
+        """Return, and write if a path is given, the landmarks as a LaTeX table, after what there is to say."""
+        at = ", ".join(f"{name} = {value:g}" for name, value in {**self.controls, **self.settings["fixed"]}.items())
+        said = "".join(f"% {line}\n" for line in (f"{self.model}{' at ' * bool(at)}{at}", self.settings["summary"]))
+        return write_text(said + tables.to_latex(self.landmarks), path, ".tex")
+
+    def to_parquet(self, path: str | PathLike[str]) -> tuple[Path, Path]:
+        """Write the table to ``NAME.parquet``, and beside it ``NAME_landmarks.parquet``; return both paths.
+
+        Both also say model, controls and settings (``attrs`` of ``tables.from_parquet``).
+
+        Raises
+        ------
+        ValueError
+            If the name does not end in ``.parquet``, or ``pyarrow`` is missing.
+        """
+        first = checked_path(path, ".parquet")
+        paths = first, first.with_name(f"{first.stem}_landmarks.parquet")
+        for table, to in zip((self.table, self.landmarks), paths, strict=True):
+            table = table.copy()
+            table.attrs.update(self._said)
+            replace_file(to, partial(tables.to_parquet, table))
+        return paths
+
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
         """Return, and write if a path is given, table, landmarks and all that is said of them."""
         head = pd.DataFrame()
-        head.attrs.update(format="spinodal complexity", version=1, model=self.model, against=list(self.against),
-                          controls=dict(self.controls), settings=dict(self.settings))
+        head.attrs.update(format="spinodal complexity", version=1, **self._said)
         document = json.loads(tables.to_json(head))
         document = {key: value for key, value in document.items() if key not in ("columns", "rows")}
         document |= {name: json.loads(tables.to_json(getattr(self, name))) for name in ("landmarks", "table")}
@@ -144,7 +176,8 @@ def complexity(model: Model, *, against: str | Sequence[str] | None = None, betw
     windows, count = _checked_between(axes, between), _checked_points(axes, points)
     for name, value in (("overlap", overlap), ("energy", energy)):
         _check_fixed(counting, axes, name, value)
-    landmarks = _landmarks(counting, axes, indices, overlap)
+    overlap, energy = (None if value is None else float(value) for value in (overlap, energy))
+    landmarks = _landmarks(counting, axes, indices, overlap, energy)
     ranges = {name: windows.get(name) or _range(counting, name, landmarks, overlap) for name in axes}
     table = pd.concat([_rows(counting, one, ranges, count, overlap, energy) for one in indices], ignore_index=True)
     low_high = {name: list(ranges[name]) for name in axes}
@@ -153,12 +186,13 @@ def complexity(model: Model, *, against: str | Sequence[str] | None = None, betw
         grid = table["overlap"].unique()
         extra["threshold_energy"] = {"overlap": grid.tolist(), "energy": counting.threshold_energy(grid).tolist()}
     fixed = {name: value for name, value in (("overlap", overlap), ("energy", energy)) if value is not None}
-    shown = [one for one in landmarks if not (axes == ("overlap",) and energy is not None and one.kind != "isolated")]
     kind = {"spiked": counting.landscape.spiked, "pure": counting.landscape.pure, "full_mixture": _is_full(counting)}
+    said = (_summary_beside(counting, axes, landmarks, indices[0], overlap, energy) if kind["spiked"] else
+            _summary(counting))
     return Complexity(
-        model=written(model), against=axes, controls=values, table=table, landmarks=_table(shown, kind["spiked"]),
-        settings={"summary": _summary(counting, axes, shown), "between": low_high, "fixed": fixed, **kind,
-                  "units": {"complexity": _UNITS}, "references": list(model.references), **extra},
+        model=written(model), against=axes, controls=values, table=table, landmarks=_table(landmarks, kind["spiked"]),
+        settings={"summary": said, "between": low_high, "fixed": fixed, **kind, "units": {"complexity": _UNITS},
+                  "references": list(model.references), **extra},
     )
 
 
@@ -237,14 +271,14 @@ def _check_fixed(counting: Counting, axes: tuple[str, ...], name: str, value: An
 
 
 def _landmarks(counting: Counting, axes: tuple[str, ...], indices: tuple[int | None, ...],
-               overlap: float | None) -> tuple[Landmark, ...]:
+               overlap: float | None, energy: float | None) -> tuple[Landmark, ...]:
     if not counting.landscape.spiked:
-        return energy_landmarks(counting)
+        return energy_landmarks(counting, indices=sorted({*BANDS, *(index for index in indices if index is not None)}))
     if axes == ("energy",):
         if overlap is None:
             return spurious_energies(counting, indices[0])
-        return energy_landmarks(counting, overlap)
-    return overlap_landmarks(counting, indices[0])
+        return energy_landmarks(counting, overlap, indices)
+    return overlap_landmarks(counting, indices[0], energy)
 
 
 def _range(counting: Counting, name: str, landmarks: Sequence[Landmark],
@@ -316,30 +350,76 @@ def _table(landmarks: Sequence[Landmark], spiked: bool) -> pd.DataFrame:
     found = pd.DataFrame([dataclasses.asdict(one) for one in landmarks], columns=names)
     found["status"] = found["status"].map(str)
     found = found[["kind", "branch", "value", "error", "status", "complexity", "overlap", "energy"]]
+    found = found.astype(dict.fromkeys(("value", "error", "complexity", "overlap", "energy"), float))  # of no rows, too
     return found if spiked else found.drop(columns=["overlap", "energy"])
 
 
-def _summary(counting: Counting, axes: tuple[str, ...], landmarks: Sequence[Landmark]) -> str:
+def _summary(counting: Counting) -> str:
+    """What there is to say of a landscape without a signal."""
     if counting.trivial:
         return ("a pure matrix: every critical point is an eigenvector, and no complexity is positive"
-                if counting.landscape.pure else "two critical points, a minimum and a maximum: Q'' < Q'")
-    if not counting.landscape.spiked:
-        total = float(counting.sigma(None))
-        threshold = float(counting.threshold_energy())
-        seen = abs(float(counting.sigma(0, 0.0, threshold))) > float(counting.rounding(0, 0.0, threshold))
-        mixture = ("full mixture" if _is_full(counting) else "pure-like mixture" if seen else
-                   "mixture so close to a full one that rounding hides the difference")
-        kind = "pure" if counting.landscape.pure else mixture
-        layers = ("typical minima are marginal at all energies, critical points of all finite indices begin together"
-                  if _is_full(counting) else "critical points of each index begin above those of the one before")
-        bound = "" if counting.landscape.pure else "; these are means: the ground state is at -E_0 or above"
-        return f"{kind}: {layers}; complexity of all: {total:.12g}{bound}"
+                if counting.landscape.pure else "two critical points, a minimum and a maximum: Q'' <= Q'")
+    total = float(counting.sigma(None))
+    threshold = float(counting.threshold_energy())
+    seen = abs(float(counting.sigma(0, 0.0, threshold))) > float(counting.rounding(0, 0.0, threshold))
+    mixture = ("full mixture" if _is_full(counting) else "pure-like mixture" if seen else
+               "mixture so close to a full one that rounding hides the difference")
+    kind = "pure" if counting.landscape.pure else mixture
+    layers = ("typical minima are marginal at all energies, critical points of all finite indices begin together"
+              if _is_full(counting) else "critical points of each index begin above those of the one before")
+    bound = "" if counting.landscape.pure else "; these are means: the ground state is at -E_0 or above"
+    return f"{kind}: {layers}; complexity of all: {total:.12g}{bound}"
+
+
+def _summary_beside(counting: Counting, axes: tuple[str, ...], landmarks: Sequence[Landmark], index: int | None,
+                    overlap: float | None, energy: float | None) -> str:
+    """What there is to say beside a signal, at an overlap or an energy if there is one."""
+    count = sum(one.kind == "isolated" for one in landmarks)
+    isolated = f"{count} isolated point(s), where the complexity touches 0; "
+    what = "critical points" if index is None else "minima"
+    if overlap is not None:
+        return _over_energies(counting, landmarks, index, overlap, what)
+    if energy is not None:
+        said = _over_overlaps(landmarks, ("no other " if count else "no ") + what)
+        return isolated * bool(count) + said
     if axes == ("energy",):
-        return f"{len(landmarks)} landmark(s)"
-    isolated = sum(one.kind == "isolated" for one in landmarks)
+        return isolated + _over_energies(counting, landmarks, index, None, f"other {what}")
     spurious = max((one.complexity for one in landmarks if one.kind == "maximum"), default=-np.inf)
-    many = f"the largest complexity beside them is {spurious:.6g}" if spurious > 0 else "no others are left"
-    return f"{isolated} isolated point(s), where the complexity touches 0; {many}"
+    rest = f"the largest complexity beside them is {spurious:.6g}" if spurious > 0 else "no others are left"
+    return isolated + rest
+
+
+def _over_energies(counting: Counting, landmarks: Sequence[Landmark], index: int | None, overlap: float | None,
+                   what: str) -> str:
+    """From where to where there are critical points, at an overlap or at any, and where most of them are."""
+    if overlap is None:
+        top = next((one for one in landmarks if one.kind == "largest"), None)
+        if top is None or not any(one.kind == "zero" for one in landmarks):
+            return "no others are left"
+        most, at = top.complexity, top.value
+    else:
+        most, at = float(counting.sigma(index, overlap)), float(counting.likeliest_energy(index, overlap))
+        begun = any(one.branch in ("index 0", "begins") for one in landmarks)
+        if not begun or most <= counting.rounding(index, overlap):
+            return f"no {what} at this overlap: the complexity is at most {most:.6g}, at energy {at:.12g}"
+    ends = [one.value for one in landmarks if one.kind not in ("isolated", "largest")]
+    said = f"{what} from energy {min(ends):.12g} to {max(ends):.12g}, most at {at:.12g}: complexity {most:.6g}"
+    marginal = next((one.value for one in landmarks if one.kind == "threshold_energy" and one.value < max(ends)), None)
+    return said + (f"; typical ones are marginal above {marginal:.12g}" if marginal is not None else "")
+
+
+def _over_overlaps(landmarks: Sequence[Landmark], none: str) -> str:
+    """At which overlaps there are critical points of an energy."""
+    top = max((one for one in landmarks if one.kind == "largest"), key=lambda one: one.complexity, default=None)
+    if top is None:
+        return f"{none} at this energy"
+    zeros = {which: [one.value for one in landmarks if (one.kind, one.branch) == ("zero", which)]
+             for which in ("begins", "ends")}
+    if not zeros["begins"]:
+        return f"{none} at this energy: the complexity is at most {top.complexity:.6g}, at overlap {top.value:.6g}"
+    spans = " and ".join(f"from {a:.6g} to {b:.6g}" for a, b in zip(zeros["begins"], zeros["ends"], strict=True))
+    where = f"{top.complexity:.6g}, at overlap {top.value:.6g}"
+    return f"at this energy the largest complexity is {where}; positive {spans}"
 
 
 def energy_thresholds(model: Model, between: Any, controls: Mapping[str, Any]) -> pd.DataFrame:
@@ -350,6 +430,6 @@ def energy_thresholds(model: Model, between: Any, controls: Mapping[str, Any]) -
     window = _checked_between(("energy",), between).get("energy", (-np.inf, np.inf))
     table = _table([one for one in energy_landmarks(counting) if window[0] <= one.value <= window[1]], spiked=False)
     at = ", ".join(f"{name} = {value:g}" for name, value in values.items())
-    table.attrs["summary"] = _summary(counting, ("energy",), ()) + (f"; at {at}" if at else "")
+    table.attrs["summary"] = _summary(counting) + (f"; at {at}" if at else "")
     table.attrs["along"] = "energy"
     return table

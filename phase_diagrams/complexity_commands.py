@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..theory.catalogue import Entry
 from .complexity import Complexity
+from .files import write_text
 from .reports import check_writable, report
 
 __all__ = ["check_files", "put", "shown", "signed"]
 
 _PICTURES = (".pdf", ".png", ".svg")
-_SUFFIXES = (*_PICTURES, ".csv", ".json")
+_SUFFIXES = (*_PICTURES, ".csv", ".json", ".parquet", ".tex")
 
 
 def check_files(files: Iterable[Path], form: str | None) -> None:
@@ -29,15 +31,24 @@ def check_files(files: Iterable[Path], form: str | None) -> None:
             raise ValueError(f"output = {file}: its name must end in {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}")
         if form is not None:
             raise ValueError(f"output = {file} and format = {form}: the name decides, leave the format out")
+        if file.suffix == ".parquet":
+            if importlib.util.find_spec("pyarrow") is None:
+                raise ValueError(f"output = {file}: Parquet needs pyarrow, which is missing: pip install pyarrow, or "
+                                 "write .csv or .json")
+            check_writable(file.with_name(f"{file.stem}_landmarks{file.suffix}"))
         check_writable(file)
 
 
 def put(found: Complexity, file: Path) -> Path:
-    """Write a picture or the values, and return the file."""
+    """Write a picture or the values, and return the file (of Parquet that of the values)."""
     if file.suffix == ".csv":
         found.to_csv(file)
     elif file.suffix == ".json":
         found.to_json(file)
+    elif file.suffix == ".parquet":
+        found.to_parquet(file)
+    elif file.suffix == ".tex":
+        write_text(shown(found, "latex"), file, ".tex")
     else:
         from .diagram_figure import write_figure
 

@@ -5,6 +5,7 @@ import functools
 import json
 import math
 import re
+from pathlib import Path
 
 import mpmath as mp
 import numpy as np
@@ -17,7 +18,7 @@ from spinodal.__main__ import main
 from spinodal.equations.complexity import energy_landmarks, overlap_landmarks, spurious_energies
 from spinodal.equations.counting import Counting
 from spinodal.equations.functions import MPMATH
-from spinodal.phase_diagrams.tables import from_csv
+from spinodal.phase_diagrams.tables import from_csv, from_parquet, plain
 from spinodal.theory.landscape import E, Landscape, m
 
 
@@ -197,6 +198,19 @@ def test_rate_is_the_derivative(name):
             assert abs(rate(mp.mpf("0.2"), e)[0] - slope) < 1e-10
 
 
+@pytest.mark.parametrize("name", [name for name, (_, spiked) in LANDSCAPES.items() if spiked])
+@pytest.mark.parametrize("index", [0, None])
+def test_rate_at_one_energy_is_the_derivative(name, index):
+    one, h = Counting(landscape(*LANDSCAPES[name])), 1e-5
+    for x in (*OVERLAPS, 0.0):
+        for energy in (-2.5, -1.2):
+            low, high = (float(one.sigma(index, x + side * h, energy)) for side in (-1, 1))
+            if np.isfinite(low + high):
+                slope, found = (high - low) / (2 * h), float(one.rate(index, x, energy))
+                assert found == pytest.approx(slope, rel=1e-7, abs=1e-8)
+                assert float(one.rounding(index, x, energy, name="rate")) < 1e-12
+
+
 @pytest.mark.parametrize(("p", "delta"), [(3, 0.3), (4, 0.1)])
 def test_without_a_matrix_the_signal_is_not_seen_at_overlap_zero(p, delta):
     spiked, free = (Counting(landscape({p: 1 / (p * delta)}, spiked)) for spiked in (True, False))
@@ -309,6 +323,45 @@ def test_zeros_and_maxima_over_the_overlap():
     assert all(mark.error < 1e-12 and abs(float(one.rate(0, mark.value))) < 1e-11 for mark in peaks)
 
 
+@pytest.mark.parametrize(("name", "index", "energy"), [
+    ("matrix-tensor", 0, -1.72), ("matrix-tensor", None, -1.3), ("three", 0, -1.7), ("three", None, -1.7), ("field", 0, -1.6),
+    ("tensor", 0, -2.32), ("tensor", None, 0.4), ("strong matrix", None, 0.0),
+])  # fmt: skip
+def test_zeros_and_maxima_over_the_overlap_at_one_energy(name, index, energy):
+    """Against a fine grid; isolated points have another energy."""
+    one = Counting(landscape(*LANDSCAPES[name]))
+    found = overlap_landmarks(one, index, energy)
+    assert {mark.energy for mark in found} == {energy}
+    assert not [mark for mark in found if mark.kind == "isolated"]
+    x = np.sin(np.pi / 2 * np.linspace(-1, 1, 40003)[1:-1])
+    values = one.sigma(index, x, energy)
+    flips = np.flatnonzero((values[:-1] > 0) != (values[1:] > 0))
+    zeros = [mark for mark in found if mark.kind == "zero"]
+    assert len(zeros) == len(flips) > 0
+    assert all(x[k] <= mark.value <= x[k + 1] for k, mark in zip(flips, zeros, strict=True))
+    assert [mark.branch for mark in zeros] == ["begins", "ends"] * (len(zeros) // 2)
+    tops = np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] > values[2:])) + 1
+    peaks = [mark for mark in found if mark.kind == "maximum"]
+    assert [mark.value for mark in peaks] == pytest.approx(x[tops], abs=1e-4)
+    (largest,) = [mark for mark in found if (mark.kind, mark.branch) == ("largest", "any overlap")]
+    assert largest.complexity == max(mark.complexity for mark in peaks) == pytest.approx(values.max(), abs=1e-7)
+    for mark in found:
+        assert mark.complexity == pytest.approx(float(one.sigma(index, mark.value, energy)), abs=1e-13)
+
+
+@pytest.mark.parametrize("name", ["matrix-tensor", "three"])
+def test_an_isolated_minimum_is_seen_at_its_own_energy(name):
+    one = Counting(landscape(*LANDSCAPES[name]))
+    (signal,) = [mark for mark in overlap_landmarks(one) if mark.branch == "signal"]
+    near = [overlap_landmarks(one, 0, signal.energy + off) for off in (0.0, 1e-6, 1e-2)]
+    assert [[mark for mark in found if mark.kind == "isolated"] for found in near] == [[signal], [], []]
+    for found in near[1:]:  # a maximum below 0
+        beside = [mark for mark in found if abs(mark.value - signal.value) < 0.1 and mark.kind != "largest"]
+        assert [mark.kind for mark in beside] == ["maximum"]
+        assert -0.1 < beside[0].complexity < 0
+    assert not [mark for mark in near[0] if mark != signal and abs(mark.value - signal.value) < 0.1]
+
+
 @pytest.mark.parametrize("delta", [0.7, 0.5, 0.42])
 def test_minima_over_the_energy(delta):
     """From where to where there are minima at any overlap, against a fine grid."""
@@ -319,6 +372,36 @@ def test_minima_over_the_energy(delta):
     step = e[1] - e[0]
     assert abs(positive.min() - ends["begins"]) < 2 * step
     assert abs(positive.max() - ends["ends"]) < 2 * step
+
+
+@pytest.mark.parametrize("p", [3, 4])
+@pytest.mark.parametrize("delta", [1e-3, 1, 30.0])
+def test_minima_of_a_tensor_alone_end_at_the_threshold(p, delta):
+    """There Sigma ends, and is not 0."""
+    one = Counting(landscape({p: 1 / (p * delta)}))
+    begins, *_, end = [mark for mark in spurious_energies(one) if mark.kind != "isolated"]
+    assert (begins.kind, begins.branch, end.kind, end.branch) == ("zero", "begins", "threshold_energy", "marginal")
+    assert end.value == pytest.approx(-2 * math.sqrt((p - 1) / delta) / p, rel=1e-14)
+    at = float(one.sigma(0, end.overlap, end.value * (1 + 1e-14)))
+    assert end.complexity == pytest.approx(at, abs=1e-12)
+    assert end.complexity > 0.01
+    assert float(one.sigma(0, end.overlap, end.value * (1 - 1e-14))) == -math.inf
+    both = [mark for mark in spurious_energies(one, None) if mark.kind == "zero"]  # all of them go on
+    assert [mark.branch for mark in both] == ["begins", "ends"]
+
+
+def test_what_is_stationary_at_overlap_zero_is_so_exactly():
+    for model in (sp.MatrixTensor(3), sp.MatrixTensor(4)):
+        for asked in ({"delta_2": 0.5}, {"delta_2": math.inf}, {"delta_2": 0.9, "index": "all"}, {"delta_2": 0.5, "energy": -1.7}):
+            found = sp.complexity(model, delta_p=1, **asked).landmarks
+            peaks = found[found["kind"].isin(["maximum", "largest"]) & (found["value"].abs() < 1e-3)]
+            assert (peaks["value"] == 0).all()
+            assert {"any overlap", "orthogonal"} & {*peaks["branch"]} or "energy" in asked
+            assert (peaks["error"] < 1e-12).all()
+    found = sp.complexity(sp.MatrixTensor(3), delta_2=0.5, delta_p=1, against="energy")
+    ends = found.landmarks.set_index("branch").loc["ends"]
+    assert ends["overlap"] == 0
+    assert found.table["overlap"][found.table["energy"] > ends["value"]].iloc[0] == 0
 
 
 def test_minima_at_one_overlap_begin_and_end():
@@ -422,6 +505,52 @@ def test_complexity_is_a_table_landmarks_and_a_figure(model, asked, columns, row
     assert row["complexity"] == float(one.sigma(index, row.get("overlap", 0.0), at))
 
 
+def summary(model, **asked):
+    return sp.complexity(model, points=20, **asked).settings["summary"]
+
+
+def test_summaries_say_what_there_is():
+    model, tensor = sp.MatrixTensor(3), {"delta_2": 0.5, "delta_p": 1}
+    isolated = "1 isolated point(s), where the complexity touches 0; "
+    a, b = (mark.value for mark in overlap_landmarks(matrix_tensor(0.5), 0, -1.715) if mark.kind == "zero")
+    assert summary(model, **tensor, energy=-1.715) == (
+        f"at this energy the largest complexity is 0.000978536, at overlap 0; positive from {a:.6g} to {b:.6g}")
+    assert summary(model, **tensor, energy=-1.84).startswith("no minima at this energy: the complexity is at most -7.")
+    assert "no critical points at this energy: " in summary(model, **tensor, energy=9.0, index="all")
+    own = overlap_landmarks(matrix_tensor(0.5))[-1].energy
+    assert summary(model, **tensor, energy=own).startswith(f"{isolated}no other minima at this energy: the complexity is at most -")
+    assert summary(model, delta_2=math.inf, delta_p=1, energy=-0.5) == "no minima at this energy"
+    a, b = (mark.value for mark in spurious_energies(matrix_tensor(0.5)) if mark.kind == "zero")
+    assert summary(model, **tensor, against="energy") == (
+        f"{isolated}other minima from energy {a:.12g} to {b:.12g}, most at -1.71428571429: complexity 0.000983893")
+    assert summary(model, delta_2=0.3, delta_p=1, against="energy") == "2 isolated point(s), where the complexity touches 0; no others are left"
+    a, threshold, b = (mark.value for mark in energy_landmarks(matrix_tensor(0.5)))
+    assert summary(model, **tensor, against="energy", overlap=0) == (
+        f"minima from energy {a:.12g} to {b:.12g}, most at -1.71428571429: complexity 0.000983893; typical ones are marginal above "
+        f"{threshold:.12g}")
+    assert summary(model, **tensor, against="energy", overlap=0.9) == (
+        "no minima at this overlap: the complexity is at most -0.0519701, at energy -1.97121360917")
+    assert summary(model, **tensor, against="energy", overlap=0, index="all").startswith("critical points from energy -1.7")
+    assert summary(model, delta_2=math.inf, delta_p=1, against="energy", overlap=0) == (
+        "minima from energy -0.956668451229 to -0.942809041582, most at -0.942809041582: complexity 0.0132403")
+
+
+def test_landmarks_against_the_energy_have_an_energy_and_an_overlap():
+    model, tensor = sp.MatrixTensor(3), {"delta_2": 0.5, "delta_p": 1, "against": "energy", "points": 20}
+    for asked in ({}, {"overlap": 0}, {"overlap": 0.1}, {"overlap": 0, "index": "all"}, {"index": "all"}):
+        found = sp.complexity(model, **tensor, **asked).landmarks
+        assert found["energy"].equals(found["value"])
+        assert found["overlap"].dtype == float
+        assert len(found)
+
+
+def test_all_critical_points_at_one_overlap_begin_and_end():
+    found = sp.complexity(sp.MatrixTensor(3), delta_2=0.5, delta_p=1, against="energy", overlap=0.1, index="all").landmarks
+    assert list(zip(found["kind"], found["branch"], strict=True)) == [("zero", "begins"), ("zero", "ends")]
+    for value in found["value"]:
+        assert float(matrix_tensor(0.5).sigma(None, 0.1, value)) == pytest.approx(0, abs=1e-13)
+
+
 def test_a_map_has_the_isolated_minimum_and_the_threshold():
     found = sp.complexity(Spiked(), against="map", between=((-0.5, 0.9), (-2.1, -1.7)), points=30)
     assert found.settings["between"] == {"overlap": [-0.5, 0.9], "energy": [-2.1, -1.7]}
@@ -453,6 +582,8 @@ def test_a_figure_on_given_axes():
     (sp.SphericalSpinGlass({sympy.Symbol("p"): 1}), {}, ValueError, "control 'p' has no value"),
     (sp.SphericalSpinGlass({sympy.Symbol("p"): 1}), {"p": 2.5}, ValueError, "Schoenberg"),
     (Spiked(delta=1e-90), {}, ValueError, "doubles do not hold its powers"),
+    (sp.SphericalSpinGlass({2: 1e-200, 3: 1e200}), {}, ValueError, "weights 1e-200 and 1e+200: doubles do not hold the one beside"),
+    (sp.SphericalSpinGlass({2: 1e200, 3: 1e-200}), {}, ValueError, "or leave the smaller one out"),
     (Spiked(), {"index": 1}, ValueError, "beside a signal minima (0) and all critical points"),
     (Spiked(), {"overlap": 0.1}, ValueError, "overlap = 0.1 is fixed and varied at once"),
     (Spiked(), {"against": "energy", "overlap": 1.0}, ValueError, "give a number in (-1, 1)"),
@@ -463,6 +594,18 @@ def test_a_figure_on_given_axes():
 def test_refusals(model, asked, error, said):
     with pytest.raises(error, match=re.escape(said)):
         sp.complexity(model, **asked)
+
+
+@pytest.mark.parametrize(("p", "delta_2", "delta_p"), [
+    (3, 1e-29, 1e-29), (3, 1, 1e-29), (3, math.inf, 1e-29), (3, 1e20, 1e-7), (4, 1, 1e-29), (4, 1e20, 1e-7), (10, 1e-20, 1e20),
+    (10, 1e-7, math.inf),
+])  # fmt: skip
+@pytest.mark.parametrize("asked", [{}, {"against": "energy"}, {"against": "energy", "overlap": 0}, {"energy": -1},
+                                   {"index": "all", "against": "energy"}], ids=str)  # fmt: skip
+def test_extreme_noise_is_answered(p, delta_2, delta_p, asked):
+    found = sp.complexity(sp.MatrixTensor(p), delta_2=delta_2, delta_p=delta_p, points=5, **asked)
+    assert np.isfinite(found.landmarks["value"]).all()
+    assert not found.table["complexity"].isna().any()
 
 
 def test_indices_beside_a_signal_are_refused_in_the_theory_too():
@@ -501,10 +644,50 @@ def test_command(capsys, form):
 
 
 def test_command_writes_files(capsys, tmp_path):
-    files = [tmp_path / f"found.{end}" for end in ("png", "svg", "csv", "json")]
+    pytest.importorskip("pyarrow")
+    files = [tmp_path / f"found.{end}" for end in ("png", "svg", "csv", "json", "tex", "parquet")]
     outputs = [word for file in files for word in ("--output", str(file))]
     assert run(capsys, "complexity", "SphericalSpinGlass({3: 1, 4: 0.5})", *outputs) == (0, "", "")
     assert all(file.stat().st_size > 1000 for file in files)
+    values, landmarks = (from_parquet(tmp_path / f"found{end}.parquet") for end in ("", "_landmarks"))
+    assert values.equals(from_csv((tmp_path / "found.csv").read_text()).astype({"index": object}))
+    assert "upper end" in set(landmarks["branch"])
+    assert values.attrs["system"] if "system" in values.attrs else values.attrs["settings"]["system"]
+    assert run(capsys, "complexity", "SphericalSpinGlass({3: 1, 4: 0.5})", "--format", "latex")[1] == (tmp_path / "found.tex").read_text()
+
+
+def test_latex_and_parquet(tmp_path):
+    pytest.importorskip("pyarrow")
+    found = sp.complexity(sp.MatrixTensor(3), delta_2=0.5, delta_p=1, points=20)
+    text = found.to_latex(tmp_path / "found.tex")
+    assert (tmp_path / "found.tex").read_text() == text
+    assert text.count(r"\begin{tabular}") == 1
+    assert f"% {found.settings['summary']}\n" in text
+    paths = found.to_parquet(tmp_path / "found.parquet")
+    assert [path.name for path in paths] == ["found.parquet", "found_landmarks.parquet"]
+    for path, table in zip(paths, (found.table, found.landmarks), strict=True):
+        back = from_parquet(path)
+        assert back.equals(plain(table))
+        assert back.attrs["model"] == "MatrixTensor()"
+        assert back.attrs["controls"] == {"delta_2": 0.5, "delta_p": 1.0}
+        assert back.attrs["settings"]["summary"] == found.settings["summary"]
+    for write, name in ((found.to_latex, "found.csv"), (found.to_parquet, "found.csv")):
+        with pytest.raises(ValueError, match=re.escape("must end in")):
+            write(tmp_path / name)
+
+
+def test_the_concepts_name_the_kinds_that_there_are():
+    path = Path(__file__).parents[1] / "docs" / "concepts.md"
+    section = path.read_text(encoding="utf-8").partition("\n## Landscapes\n")[2].partition("\n## ")[0]
+    named = {kind for row in section.splitlines() if row.startswith("| `") for kind in re.findall(r"`(\w+)`", row.split("|")[1])}
+    model = sp.MatrixTensor(3)
+    asked = [{}, {"against": "energy"}, {"against": "energy", "overlap": 0}, {"energy": -1.7}]
+    tables = [sp.complexity(model, delta_2=0.5, delta_p=1, points=5, **more).landmarks for more in asked]
+    tables += [sp.complexity(sp.SphericalSpinGlass({3: 1}), points=5).landmarks]
+    assert named == {kind for table in tables for kind in table["kind"]}
+    assert all(f"``{kind}``" in sp.Complexity.__doc__ for kind in named)
+    words = set(re.findall(r"`([a-z]\w*_\w+)`", section))
+    assert words <= named
 
 
 @pytest.mark.parametrize(("arguments", "said"), [

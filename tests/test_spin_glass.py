@@ -68,6 +68,22 @@ def test_bands_against_the_formula_of_auffinger_ben_arous_cerny_at_thirty_digits
         assert value(found, "threshold_energy", "marginal") == pytest.approx(float(-end), rel=1e-14)
 
 
+@pytest.mark.parametrize("weights", [{3: 1}, {5: 2}, MIXTURES["pure-like"], MIXTURES["full"], {2: 1}], ids=str)
+def test_the_band_of_the_index_that_is_asked_for(weights, capsys):
+    model = sp.SphericalSpinGlass(weights)
+    found, few = sp.complexity(model, index=7, points=9), sp.complexity(model, points=9)
+    (row,) = found.landmarks[found.landmarks["branch"] == "index 7"].to_dict("records")
+    assert row["kind"] == "band_edge"
+    assert abs(float(counting(weights).sigma(7, 0.0, row["value"]))) < 1e-13
+    known = found.landmarks[found.landmarks["branch"] != "index 7"].reset_index(drop=True)
+    assert known.equals(few.landmarks)
+    if weights == {3: 1}:
+        assert row["value"] == pytest.approx(-1.644, abs=1e-3)
+        assert few.landmarks["value"][4] < row["value"] < few.landmarks["value"][5]
+        assert main(["complexity", "p-spin", "--index", "7"]) == 0
+        assert f"{row['value']:.12g}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("p", PURE)
 def test_all_critical_points_of_a_pure_landscape(p):
     """log(p-1)/2 in total; log(p-1)/2 - (p-2)/p of each finite index."""
@@ -167,6 +183,25 @@ def test_what_rounding_hides_is_said():
     assert list(found["status"][:5]) == ["ill-conditioned"] * 5
     assert (found["value"][:5] + math.sqrt(2)).abs().max() < 1e-8
     assert "rounding hides the difference" in found.attrs["summary"]
+
+
+@pytest.mark.parametrize("weight", [1e-17, 1e-20, 1e-100, 1e-300])
+def test_a_matrix_and_next_to_nothing_else_are_no_two_critical_points(weight):
+    """Q'' - Q' = 3 w is seen, of however small a w."""
+    one = counting({2: 1, 3: weight})
+    assert not one.trivial
+    assert "two critical points" not in table({2: 1, 3: weight}).attrs["summary"]
+    assert (table({2: 1, 3: weight})["value"] + math.sqrt(2)).abs().max() < 1e-8
+    assert counting({1: weight, 2: 1}).trivial
+    assert counting({1: 3, 3: 1}).trivial
+
+
+@pytest.mark.parametrize("weights", [{2: 1, 10**6: 1e-299}, {2: 1e-299, 10**6: 1}, {3: 1e-299, 4: 1}, {1: 1e-299, 3: 1},
+                                     {3: 5e-324}, {3: 1e308, 4: 1e308}], ids=str)  # fmt: skip
+def test_extreme_weights_are_answered(weights):
+    found = sp.complexity(sp.SphericalSpinGlass(weights), points=9)
+    assert np.isfinite(found.landmarks["value"]).all()
+    assert not found.table["complexity"].isna().any()
 
 
 def test_the_mean_of_a_full_mixture_is_no_typical_number():
