@@ -121,7 +121,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     complexity.add_argument("--energy", metavar="E", help="at this energy")
     complexity.add_argument("--points", metavar="N", help="along each axis")
     complexity.add_argument("--output", metavar="FILE", type=Path, action="append", default=[],
-                            help="a picture (.pdf .png .svg) or the values (.csv .json); may be repeated")
+                            help="a picture (.pdf .png .svg) or the values (.csv .json .parquet .tex); may be repeated")
     complexity.add_argument("--format", choices=_FORMATS, help="of what is printed (table: what is of note)")
     solve = verb("solve", _solve, "all fixed points, stable or not, highest free entropy first")
     thresholds = verb("thresholds", _thresholds, "the transitions along a control, with error estimates")

@@ -22,7 +22,7 @@ _INDEX = sp.Symbol("_k", integer=True, nonnegative=True)
 _EPS = float(np.finfo(float).eps)
 _ROUNDINGS = 8.0  # units in the last place that a term of a sum may be off
 _STEP = 1e-6  # relative, of the differences that tell how rounding of the arguments is passed on
-_LEAST = 1e-30  # weight beside a signal, whose minima lie nearer to overlap 0 the larger it is
+_LEAST = 1e-25  # weight beside a signal, whose minima lie nearer to overlap 0 the larger it is
 _RATIO = 1e-300  # of weights without one, whose products must not vanish
 _COARSE = 501  # overlaps at which a maximum over them is sought first
 _SECTIONS = 60  # golden: the interval shrinks below rounding

@@ -597,7 +597,7 @@ def test_refusals(model, asked, error, said):
 
 
 @pytest.mark.parametrize(("p", "delta_2", "delta_p"), [
-    (3, 1e-29, 1e-29), (3, 1, 1e-29), (3, math.inf, 1e-29), (3, 1e20, 1e-7), (4, 1, 1e-29), (4, 1e20, 1e-7), (10, 1e-20, 1e20),
+    (3, 1e-24, 1e-24), (3, 1, 1e-24), (3, math.inf, 1e-24), (3, 1e20, 1e-7), (4, 1, 1e-24), (4, 1e20, 1e-7), (10, 1e-20, 1e20),
     (10, 1e-7, math.inf),
 ])  # fmt: skip
 @pytest.mark.parametrize("asked", [{}, {"against": "energy"}, {"against": "energy", "overlap": 0}, {"energy": -1},
