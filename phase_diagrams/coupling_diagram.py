@@ -22,7 +22,7 @@ from .coupling_plane import CouplingPlane, Polyline, SpecialPoint
 from .coupling_thresholds import measured
 from .diagram import PhaseDiagram
 from .labels import written
-from .plane import axis_of, axis_spec
+from .plane import axis_spec, checked_axes, refuse_negative
 from .regions import Drawn, columns, strips
 
 __all__ = ["coupling_diagram"]
@@ -61,15 +61,9 @@ def _checked(model: Model, x: Any, y: Any, controls: dict[str, Any]) -> tuple[Co
     TypeError, ValueError
         For unknown, missing or impossible controls and windows.
     """
-    axes = []
-    for axis in (axis_of("x", x), axis_of("y", y)):
-        if axis.low < 0:
-            raise ValueError(f"{axis.name} from {axis.low:g}: it is not negative; start the window at 0 or above")
-        if axis.name in controls:
-            raise ValueError(f"{axis.name} = {controls[axis.name]} is given a value and is an axis: leave one out")
-        axes.append(axis)
-    if axes[0].name == axes[1].name:
-        raise ValueError(f"x and y are both {axes[0].name!r}: give two different controls")
+    axes = checked_axes(x, y, controls)
+    for axis in axes:
+        refuse_negative(axis)
     concrete, own = checked_coupling_model(model, {**controls, **{axis.name: axis.high for axis in axes}})
     for axis in axes:
         if axis.name not in own:

@@ -15,7 +15,7 @@ from ..theory.model import Model
 from ..theory.parameters import number, symbol
 from .labels import axis_label
 
-__all__ = ["ABOVE_ZERO", "AxisSpec", "axis_of", "axis_spec", "checked_plane"]
+__all__ = ["ABOVE_ZERO", "AxisSpec", "axis_of", "axis_spec", "checked_axes", "checked_plane", "refuse_negative"]
 
 _DECADES = 999.0  # (three, to rounding) ratio of the ends of a window from which its axis is logarithmic
 ABOVE_ZERO = 1e-3  # of the window: where it starts if 0 is a limit of the control
@@ -76,12 +76,7 @@ def checked_plane(model: Any, x: Any, y: Any, controls: dict[str, Any]) -> tuple
     if model.solved_by != "curve":
         raise TypeError(f"model = {model!r}: its states do not lie on one explicit curve, which this needs; "
                         "phase_diagram takes it")
-    across, up = axis_of("x", x), axis_of("y", y)
-    if across.name == up.name:
-        raise ValueError(f"x and y are both {up.name!r}: give two different controls")
-    for name in (across.name, up.name):
-        if name in controls:
-            raise ValueError(f"{name} = {controls[name]} is given a value and is an axis: leave one out")
+    across, up = checked_axes(x, y, controls)
     linear = model.linear_control.name
     ends = {across.name: across.high, up.name: up.high}
     model.check_controls({**controls, **ends})
@@ -92,10 +87,36 @@ def checked_plane(model: Any, x: Any, y: Any, controls: dict[str, Any]) -> tuple
     if across.low == 0:  # no noise, no signal: another problem than its limit
         across = replace(across, low=across.low + ABOVE_ZERO * (across.high - across.low))
     concrete(model, {**controls, **ends, across.name: across.low})
-    if up.low < 0:
-        raise ValueError(f"y: {up.name} from {up.low:g}: it is not negative; start the window at 0 or above")
+    refuse_negative(up)
     values = {symbol(name): number(name, value) for name, value in controls.items()}
     return model.at(values), across, up, {s.name: float(v) for s, v in values.items()}
+
+
+def checked_axes(x: Any, y: Any, controls: dict[str, Any]) -> tuple[Axis, Axis]:
+    """The two axes that a user wrote, of different controls that are not given values.
+
+    Raises
+    ------
+    ValueError
+    """
+    across, up = axis_of("x", x), axis_of("y", y)
+    if across.name == up.name:
+        raise ValueError(f"x and y are both {up.name!r}: give two different controls")
+    for axis in (across, up):
+        if axis.name in controls:
+            raise ValueError(f"{axis.name} = {controls[axis.name]} is given a value and is an axis: leave one out")
+    return across, up
+
+
+def refuse_negative(axis: Axis) -> None:
+    """Refuse a window that begins below 0, of a control that cannot.
+
+    Raises
+    ------
+    ValueError
+    """
+    if axis.low < 0:
+        raise ValueError(f"{axis.name} from {axis.low:g}: it is not negative; start the window at 0 or above")
 
 
 def axis_of(which: str, given: Sequence[Any]) -> Axis:

@@ -10,7 +10,7 @@ import pandas as pd
 from ..equations.surface import Axis
 from ..theory.model import Model, Reciprocal
 from .diagram import PhaseDiagram
-from .plane import axis_of, axis_spec
+from .plane import axis_spec, checked_axes, refuse_negative
 
 __all__ = ["checked_reciprocal", "inner_axis", "inner_window", "outer_diagram", "outer_table"]
 
@@ -64,15 +64,11 @@ def checked_reciprocal(found: Reciprocal, model: Model, x: Any, y: Any, controls
     ------
     ValueError
     """
-    across, up = axis_of("x", x), axis_of("y", y)
+    across, up = checked_axes(x, y, controls)
     model.check_controls({**controls, across.name: across.high, up.name: up.high})
-    for axis in (across, up):
-        if axis.name in controls:
-            raise ValueError(f"{axis.name} = {controls[axis.name]} is given a value and is an axis: leave one out")
     if up.name != found.outer:
         hint = "swap the axes" if across.name == found.outer else f"give y=({found.outer!r}, low, high)"
         raise ValueError(f"y = {up.name!r}: the vertical axis is {found.outer!r}, in whose inverse states are solved; "
                          f"{hint}")
-    if up.low < 0:
-        raise ValueError(f"y: {up.name} from {up.low:g}: it is not negative; start the window at 0 or above")
+    refuse_negative(up)
     return across, up

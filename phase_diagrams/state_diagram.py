@@ -24,7 +24,7 @@ from ..theory.model import Model
 from ..theory.parameters import number
 from .diagram import PhaseDiagram
 from .labels import written
-from .plane import axis_of, axis_spec
+from .plane import axis_spec, checked_axes, refuse_negative
 from .regions import Drawn, columns, strips
 from .search import Sweeps
 from .state_lines import Plane, StateLine, at_zero, onset_at_zero, plane_lines, with_control
@@ -48,14 +48,9 @@ def checked_state_plane(model: Model, x: Any, y: Any,
     TypeError, ValueError
         For unknown, missing or impossible controls and windows.
     """
-    across, up = axis_of("x", x), axis_of("y", y)
-    if across.name == up.name:
-        raise ValueError(f"x and y are both {up.name!r}: give two different controls")
+    across, up = checked_axes(x, y, controls)
     for axis in (across, up):
-        if axis.name in controls:
-            raise ValueError(f"{axis.name} = {controls[axis.name]} is given a value and is an axis: leave one out")
-        if axis.low < 0:
-            raise ValueError(f"{axis.name} from {axis.low:g}: it is not negative; start the window at 0 or above")
+        refuse_negative(axis)
     model.check_controls({**controls, across.name: across.high, up.name: up.high})
     first = model.linear_control.name
     if first not in (across.name, up.name):
