@@ -54,10 +54,11 @@ def test_sparse_spike():
 
 @pytest.mark.parametrize(("prior", "gap"), [(sp.SparseRademacher(0.02), 7e-4), (sp.GaussBernoulli(0.02), 7e-5)], ids=str)
 def test_the_spinodal_just_below_weak_recovery(prior, gap):
+    """The relative distance is known to one digit."""
     table = sp.thresholds(sp.SpikedWigner(prior), along="delta", between=(0, 0.01))
     low, onset = table["value"].iloc[:2]
     assert close(onset, 0.0004)
-    assert 0.5 * gap < 1 - low / onset < 1.5 * gap
+    assert float(f"{1 - low / onset:.0e}") == gap
 
 
 def test_more_digits_and_the_other_control():
@@ -126,3 +127,8 @@ def test_diagram():
 def test_refusals(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_axes_of_one_control_are_refused():
+    with pytest.raises(ValueError, match="x and y are both 'delta': give two different controls"):
+        sp.phase_diagram(sp.SpikedWigner(sp.Rademacher()), x=("delta", 0, 1), y=("delta", 0, 2))
