@@ -1,11 +1,13 @@
-r"""Second moments of a spike, K = F F^T: of a network of given weights, of samples, of a matrix.
+r"""Second moments of a spike, K = H C H^T: of a network of given weights, of samples, of a matrix.
 
-F is
+H has no kernel and C no zero eigenvalue, so that K (Y/sqrt(p) - rho) has the eigenvalues of C H^T (Y/sqrt(p) - rho) H
+but for zeros, which would be in the way: in a small instance of little noise the one that counts may be negative.
 
-* of a network: the Gaussian network with its moments (`theory.spectral`), from the latents up x -> c W x/sqrt(n) +
-  sqrt(a) noise, with one more column for the mean; its products are those with the weights, and K is nowhere;
-* of samples: the samples themselves over the root of their number;
-* of a matrix: its pivoted Cholesky factor.
+* Of samples: H their left singular vectors times the singular values over the root of their number, C = 1.
+* Of a matrix: H its pivoted Cholesky factor, C = 1.
+* Of a network: the Gaussian network with its moments (`theory.spectral`); C_l = diag(a) + diag(c) W C_(l-1) W^T
+  diag(c)/n + mean mean^T is that of the narrowest layer above which all is linear, H what is above.  Its products are
+  those with the weights, and K is nowhere.
 
 **About zero or about the mean?**  A spiked matrix contains v v^T of all of v, so K is E[v v^T], not the covariance: the
 mean is what is known best of v, and where there is one, LAMP sees it at any noise.  `centred` is for spikes whose mean
@@ -38,19 +40,23 @@ __all__ = [
 Array = NDArray[np.float64]
 
 _SYMMETRIC = 1e-8  # relative: differences between a matrix and its transpose that are taken for rounding
+_RANK = 1e-12  # relative: singular values of samples that are taken for zero
+_NO_MEAN = 1e-30  # relative: squares of means that are taken for zero
 _NEGATIVE = 1e-8  # relative: negative part of a matrix of second moments that is taken for rounding
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecondMoments:
-    """K = F F^T, as the products with F and its transpose.
+    """K = H C H^T, as products.
 
     Attributes
     ----------
     size, columns : int
-        Shape of F.
+        Shape of H.
     forward, backward : functions of an array (columns,), (size,)
-        F w, and F^T v.
+        H w, and H^T v.
+    inner : function of an array (columns,), or None
+        C w; None if C is the identity.
     trace : float
         Of K.
     """
@@ -59,6 +65,7 @@ class SecondMoments:
     columns: int
     forward: Callable[[Array], Array]
     backward: Callable[[Array], Array]
+    inner: Callable[[Array], Array] | None = None
     trace: float
 
     @property
@@ -67,17 +74,18 @@ class SecondMoments:
         return self.trace / self.size
 
 
-def _of_factor(factor: Array, identity: float = 0.0) -> SecondMoments:
-    """F = (sqrt(identity) I, factor)."""
+def _of_factor(factor: Array) -> SecondMoments:
     size, columns = factor.shape
-    trace = float((factor**2).sum()) + identity * size
-    if identity == 0:
-        return SecondMoments(size=size, columns=columns, forward=lambda w: factor @ w, backward=lambda v: factor.T @ v,
-                             trace=trace)
-    root = math.sqrt(identity)
-    return SecondMoments(
-        size=size, columns=size + columns, trace=trace, forward=lambda w: root * w[:size] + factor @ w[size:],
-        backward=lambda v: np.concatenate([root * v, factor.T @ v]))
+    return SecondMoments(size=size, columns=columns, forward=lambda w: factor @ w, backward=lambda v: factor.T @ v,
+                         trace=float((factor**2).sum()))
+
+
+def _of_identity_and_factor(identity: float, factor: Array) -> SecondMoments:
+    """K = identity + factor factor^T, which has no kernel."""
+    size = len(factor)
+    return SecondMoments(size=size, columns=size, forward=lambda w: w, backward=lambda v: v,
+                         inner=lambda w: identity * w + factor @ (factor.T @ w),
+                         trace=float((factor**2).sum()) + identity * size)
 
 
 def second_moments_of_samples(samples: Any, *, centred: bool = False, shrinkage: float = 0.0) -> SecondMoments:
@@ -109,10 +117,10 @@ def second_moments_of_samples(samples: Any, *, centred: bool = False, shrinkage:
     if count < 1 or scale == 0:
         raise ValueError(f"samples of shape {np.shape(samples)} with centred = {centred} leave nothing: give several "
                          "that are not all the same")
-    factor = found.T * math.sqrt((1 - shrinkage) / count)
-    if factor.shape[1] > size:  # the same K by a smaller factor, without squaring its condition
-        factor = np.ascontiguousarray(linalg.qr(factor.T, mode="r")[0][:size].T)
-    return _of_factor(factor, shrinkage * scale / (count * size))
+    _, singular, directions = np.linalg.svd(found * math.sqrt((1 - shrinkage) / count), full_matrices=False)
+    kept = singular > _RANK * singular[0]
+    factor = np.ascontiguousarray(directions[kept].T * singular[kept])
+    return _of_identity_and_factor(shrinkage * scale / (count * size), factor) if shrinkage > 0 else _of_factor(factor)
 
 
 def second_moments_of_matrix(matrix: Any) -> SecondMoments:
@@ -167,62 +175,83 @@ def second_moments_of_generator(prior: Prior, weights: Sequence[Any] = ()) -> Se
                              "the same")
     mean = np.full(found[0].shape[1], math.sqrt(float(network.mean_square)))
     variance = float(network.variance)
-    latent_deviation = math.sqrt(variance)
-    steps: list[_Step] = []
+    steps, means, latents = [], [mean], variance
     for layer, matrix in zip(network.layers, found, strict=True):
         field = matrix @ mean / math.sqrt(matrix.shape[1])
         functions = lambdify([b, spread], [layer.mean, layer.response, layer.rest])
         mean, response, rest = (np.broadcast_to(part, field.shape) for part in functions(field, variance))
-        rest = np.maximum(rest, 0.0)
-        steps.append(_Step(matrix, response / math.sqrt(matrix.shape[1]), np.sqrt(rest)))
+        rest = np.maximum(rest, 0.0)  # a difference: where phi is linear around b, rounding
+        steps.append(_Step(matrix, response / math.sqrt(matrix.shape[1]), rest, layer.mean == layer.response * b))
+        means.append(mean)
         variance = float((rest + response**2 * variance).mean())
-    return _of_network(latent_deviation, steps, mean, variance)
+    return _of_network(latents, steps, means, variance)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One layer x -> response * (W x) + noise * (noise of its own)."""
+    """One layer of the Gaussian network: C -> rest + response W C W^T response."""
 
     weights: Array
     response: Array  # c/sqrt(n)
-    noise: Array  # sqrt(a)
+    rest: Array  # a
+    proportional: bool  # the mean is c times that of the field
+
+    @property
+    def linear(self) -> bool:
+        return self.proportional and not self.rest.any()
+
+    def forward(self, x: Array) -> Array:
+        return self.response * (self.weights @ x)
+
+    def backward(self, x: Array) -> Array:
+        return self.weights.T @ (self.response * x)
 
 
-def _of_network(latent: float, steps: list[_Step], mean: Array, variance: float) -> SecondMoments:
-    """F acts on the latents, the noises of all layers that have any, and the coefficient of the mean."""
-    widths = [steps[0].weights.shape[1]]
-    widths += [step.noise.size if step.noise.any() else 0 for step in steps]
-    places = np.cumsum(widths)
-    size, with_mean = mean.size, bool((mean**2).mean() > 1e-30 * variance)
+def _of_network(latents: float, steps: list[_Step], means: list[Array], variance: float) -> SecondMoments:
+    lowest = len(steps)
+    while lowest > 0 and steps[lowest - 1].linear:
+        lowest -= 1
+    place = min(range(lowest, len(steps) + 1), key=lambda k: (means[k].size, k))
+    mean = means[place]
+    with_mean = bool((mean**2).mean() > _NO_MEAN * variance)
 
     def forward(w: Array) -> Array:
-        x = latent * w[: places[0]]
-        for step, start, stop in zip(steps, places[:-1], places[1:], strict=True):
-            x = step.response * (step.weights @ x)
-            if stop > start:
-                x += step.noise * w[start:stop]
-        return x + mean * w[-1] if with_mean else x
+        for step in steps[place:]:
+            w = step.forward(w)
+        return w
 
     def backward(v: Array) -> Array:
-        out = np.empty(places[-1] + with_mean)
-        if with_mean:
-            out[-1] = mean @ v
-        for step, start, stop in zip(steps[::-1], places[-2::-1], places[:0:-1], strict=True):
-            if stop > start:
-                out[start:stop] = step.noise * v
-            v = step.weights.T @ (step.response * v)
-        out[: places[0]] = latent * v
-        return out
+        for step in reversed(steps[place:]):
+            v = step.backward(v)
+        return v
 
-    return SecondMoments(size=size, columns=int(places[-1]) + with_mean, forward=forward, backward=backward,
-                         trace=size * variance + float(mean @ mean) * with_mean)
+    def covariance(w: Array) -> Array:
+        passed = []
+        for step in reversed(steps[:place]):
+            passed.append((step, w))
+            w = step.backward(w)
+        w = latents * w
+        for step, above in reversed(passed):
+            w = step.rest * above + step.forward(w)
+        return w
+
+    def inner(w: Array) -> Array:
+        return covariance(w) + mean * (mean @ w) if with_mean else covariance(w)
+
+    size, last = means[-1].size, means[-1]
+    trace = size * variance + (float(last @ last) if with_mean else 0.0)
+    if place == 0 and not with_mean:
+        root = math.sqrt(latents)
+        return SecondMoments(size=size, columns=mean.size, forward=lambda w: root * forward(w),
+                             backward=lambda v: root * backward(v), trace=trace)
+    return SecondMoments(size=size, columns=mean.size, forward=forward, backward=backward, inner=inner, trace=trace)
 
 
 def second_moments_of_independent(prior: Prior, size: int) -> SecondMoments:
     """Second moments of independent components: the variance times the identity, and the mean."""
     network = linear_network(prior)
     mean = np.full((size, 1), math.sqrt(float(network.mean_square)))
-    return _of_factor(mean, float(network.variance))
+    return _of_identity_and_factor(float(network.variance), mean)
 
 
 # --- what is given ---

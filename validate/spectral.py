@@ -1,12 +1,12 @@
 r"""PCA and linearised message passing (LAMP) on instances and on data, matrix-free.
 
 LAMP wants the top right eigenvector u of K (Y/sqrt(p) - rho I), K the second moments of the spike about zero, rho =
-tr K/p.  With any factor K = F F^T,
+tr K/p.  With K = H C H^T (:mod:`spinodal.validate.second_moments`),
 
-.. math:: u = F w, \qquad F^T (Y/\sqrt p - \rho) F\, w = \lambda w :
+.. math:: u = H w, \qquad C H^T (Y/\sqrt p - \rho) H\, w = \lambda w :
 
-a symmetric problem with the same eigenvalues but zeros, to which Lanczos' algorithm applies (ARPACK), and which needs K
-nowhere.  A step costs one product with Y, one with F and one with F^T (:mod:`spinodal.validate.second_moments`).
+for C = 1 a symmetric problem, which Lanczos' algorithm solves, else Arnoldi's (ARPACK does both).  All eigenvalues are
+real.  A step costs one product with Y and one with K; K itself is not needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs, eigsh
 
 from ..equations.spectral import spectrum_of
 from ..theory.priors import Prior
@@ -36,6 +36,7 @@ __all__ = ["SpectralEstimate", "SpikedInstance", "lamp", "pca", "sample_spiked",
 
 Array = NDArray[np.float64]
 
+_DENSE = 100  # dimensions below which all eigenvalues are found faster than one
 _WEAKER = (1e-4, 1e-2, 1.0)  # tolerances of estimates that did not converge
 
 
@@ -130,7 +131,8 @@ class SpectralEstimate:
     eigenvalue : float
         Of Y/sqrt(p), or of K (Y/sqrt(p) - rho).
     converged : bool
-        False if Lanczos' algorithm used all its restarts; the estimate is then one of weaker tolerance.
+        False if ARPACK used all its restarts; the estimate is then one of weaker tolerance, or if there is none, its
+        first vector with the eigenvalue not a number.
     products : int
         How often Y was multiplied.
     """
@@ -165,8 +167,8 @@ def pca(matrix: Any, *, tolerance: float = 1e-8, max_restarts: int = 1000, rng: 
         If the matrix is not symmetric and of finite numbers, or a setting is out of range.
     """
     found = symmetric("matrix", matrix)
-    scale = 1 / math.sqrt(len(found))
-    return _top(found, len(found), lambda w, product: scale * product(w), lambda w: w, tolerance, max_restarts, rng)
+    size, scale = len(found), 1 / math.sqrt(len(found))
+    return _top(found, size, lambda w, product: scale * product(w), lambda w: w, True, tolerance, max_restarts, rng)
 
 
 def lamp(matrix: Any, second_moments: Any, *, tolerance: float = 1e-8, max_restarts: int = 1000,
@@ -199,11 +201,12 @@ def lamp(matrix: Any, second_moments: Any, *, tolerance: float = 1e-8, max_resta
         raise ValueError(f"second_moments are of {K.size} components, the matrix of {len(found)}: give equally many")
     scale, rho = 1 / math.sqrt(len(found)), K.rho
 
-    def symmetrised(w: Array, product: Callable[[Array], Array]) -> Array:
+    def reduced(w: Array, product: Callable[[Array], Array]) -> Array:
         v = K.forward(w)
-        return K.backward(scale * product(v) - rho * v)
+        w = K.backward(scale * product(v) - rho * v)
+        return w if K.inner is None else K.inner(w)
 
-    return _top(found, K.columns, symmetrised, K.forward, tolerance, max_restarts, rng)
+    return _top(found, K.columns, reduced, K.forward, K.inner is None, tolerance, max_restarts, rng)
 
 
 def squared_cosine(estimate: Array, signal: Array) -> float:
@@ -212,7 +215,9 @@ def squared_cosine(estimate: Array, signal: Array) -> float:
 
 
 def _top(matrix: Array, columns: int, apply: Callable[[Array, Callable[[Array], Array]], Array],
-         finish: Callable[[Array], Array], tolerance: float, max_restarts: int, rng: Any) -> SpectralEstimate:
+         finish: Callable[[Array], Array], is_symmetric: bool, tolerance: float, max_restarts: int,
+         rng: Any) -> SpectralEstimate:
+    """The eigenvector of the largest eigenvalue, all being real: Lanczos' algorithm, or Arnoldi's."""
     tolerance = real_number("tolerance", tolerance, 0.0, 1.0, "0 is to rounding")
     whole("max_restarts", max_restarts, 1, "")
     products = 0
@@ -223,22 +228,22 @@ def _top(matrix: Array, columns: int, apply: Callable[[Array, Callable[[Array], 
         return matrix @ v
 
     converged, start = True, np.random.default_rng(rng).standard_normal(columns)
-    if columns < 3:  # ARPACK needs more
-        dense = np.stack([apply(column, product) for column in np.eye(columns)])
-        values, vectors = np.linalg.eigh((dense + dense.T) / 2)
+    if columns < _DENSE:
+        dense = np.stack([apply(column, product) for column in np.eye(columns)], axis=1)
+        values, vectors = np.linalg.eigh((dense + dense.T) / 2) if is_symmetric else np.linalg.eig(dense)
     else:
         operator = LinearOperator((columns, columns), matvec=lambda w: apply(w.ravel(), product), dtype=float)
+        solve, which = (eigsh, "LA") if is_symmetric else (eigs, "LR")
         for weaker in (tolerance, *_WEAKER):
             try:
-                values, vectors = eigsh(operator, k=1, which="LA", v0=start, tol=weaker, maxiter=max_restarts)
+                values, vectors = solve(operator, k=1, which=which, v0=start, tol=weaker, maxiter=max_restarts)
                 break
             except ArpackNoConvergence:  # it keeps nothing of what it has: ask for less
                 converged = False
         else:
-            raise RuntimeError(f"no eigenvalue of the operator was found to a relative {_WEAKER[-1]}: it is not "
-                               "symmetric, or not finite")
-    estimate = finish(vectors[:, -1])
-    norm = float(np.linalg.norm(estimate))
-    if norm > 0:
-        estimate = estimate * (math.sqrt(estimate.size) / norm)
-    return SpectralEstimate(estimate=estimate, eigenvalue=float(values[-1]), converged=converged, products=products)
+            values, vectors = np.array([math.nan]), start[:, None]
+    top = int(np.argmax(values.real))
+    estimate = finish(vectors[:, top].real)
+    estimate *= math.sqrt(estimate.size) / float(np.linalg.norm(estimate))
+    return SpectralEstimate(estimate=estimate, eigenvalue=float(values[top].real), converged=converged,
+                            products=products)
