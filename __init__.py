@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ReLU,
         Sign,
     )
+    from .theory.generative import Generative
     from .theory.glm import GLM
     from .theory.hopfield import Hopfield
     from .theory.matrix_tensor import MatrixTensor
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     )
     from .theory.spiked import SpikedWigner
     from .theory.spin_glass import SphericalSpinGlass
+    from .theory.wishart import SpikedWishart
     from .validate.crosscheck import crosscheck
 
 __version__ = "0.1.0"
@@ -70,6 +72,7 @@ __all__ = [
     "GaussianBernoulliRBM",
     "GaussianMean",
     "GaussianMixture",
+    "Generative",
     "HardTanh",
     "Hopfield",
     "Laplace",
@@ -87,6 +90,7 @@ __all__ = [
     "SparseRademacher",
     "SphericalSpinGlass",
     "SpikedWigner",
+    "SpikedWishart",
     "Status",
     "__version__",
     "branches",
@@ -123,12 +127,14 @@ _HOME = {
     "Probit": "theory.channels",
     "ReLU": "theory.channels",
     "Sign": "theory.channels",
+    "Generative": "theory.generative",
     "GLM": "theory.glm",
     "GaussianBernoulliRBM": "theory.boltzmann",
     "Hopfield": "theory.hopfield",
     "MatrixTensor": "theory.matrix_tensor",
     "SphericalSpinGlass": "theory.spin_glass",
     "SpikedWigner": "theory.spiked",
+    "SpikedWishart": "theory.wishart",
     "Model": "theory.model",
     "GaussianMean": "theory.means",
     "catalogue": "theory.catalogue",

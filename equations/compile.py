@@ -21,9 +21,10 @@ import sympy as sp
 
 from ..theory.means import GaussianMean, Let, WrittenMean
 from ..theory.special import PosteriorFunction
-from .features import arguments, centre_and_scale, has_peak, quadratic_coefficients, top_means
+from .features import arguments, centre_and_scale, has_peak, quadratic_coefficients, top_means, top_solved
 from .generate import lambdify
 from .quadrature import graded_nodes, step_error
+from .solved import solved_groups
 
 __all__ = ["Compiled", "Evaluated", "compile_expressions", "split_infinite"]
 
@@ -34,7 +35,7 @@ _NO_WIDTH = 1e-140  # stands for a law without variance
 _POINT = 1e-13  # width over mean below which floats do not resolve a law: it is taken at its mean
 # First steps in the graded variable, in which poles of tanh-like factors lie pi/2 off the real line: for tolerances
 # down to 1e-8, and finer; of single averages, and of nested ones, whose cost is worth a second try
-_FIRST_STEPS = {False: (0.2, 0.12), True: (0.5, 0.3)}
+_FIRST_STEPS = {False: (0.2, 0.12), True: (0.32, 0.2)}
 _LEVELS = {False: 4, True: 3}  # how many steps are tried, of single and of nested averages
 _CHUNK = 40_000  # values in one array: stays in cache, bounds the memory
 _EPS = np.finfo(float).eps
@@ -99,9 +100,12 @@ class Compiled:
     def __init__(self, expressions: tuple[sp.Expr, ...]):
         written = [_write_out(expr) for expr in expressions]
         means = top_means(written)
-        self.symbols = {mean: sp.Symbol(f"_E{k}", real=True) for k, mean in enumerate(means)}
+        solved = top_solved(written)
+        self.symbols: dict[sp.Expr, sp.Symbol] = {
+            mean: sp.Symbol(f"_E{k}", real=True) for k, mean in enumerate([*means, *solved])}
         self.expressions = tuple(expr.xreplace(self.symbols) for expr in written)
         self.groups = [_Group(members) for members in _by_law(means)]
+        self.solved = solved_groups(solved)
         free = set().union(*(expr.free_symbols for expr in written)) if written else set()
         self.parameters = tuple(sorted(free, key=lambda s: s.name))
         self._outer = lambdify([*self.parameters, *self.symbols.values()], self.expressions)
@@ -109,7 +113,7 @@ class Compiled:
     @cached_property
     def nested(self) -> bool:
         """True if a quadrature stands inside another, so that an evaluation costs the square of a single one."""
-        return any(group.inner is not None or mean.has(PosteriorFunction) for group in self.groups
+        return bool(self.solved) or any(group.inner is not None or mean.has(PosteriorFunction) for group in self.groups
                    for mean in group.means)
 
     def source(self) -> str:
@@ -136,7 +140,7 @@ class Compiled:
             Absolute scale of an expression that may pass through zero; ``inf`` leaves it out of the test.
         """
         rows = np.broadcast_shapes((1,), *(np.shape(values[p]) for p in self.parameters))
-        if not self.groups:
+        if not self.groups and not self.solved:
             return self._closed(values, rows)
         arrays = {p: _over(rows, values[p]) for p in self.parameters}
         scale = np.zeros(len(self.expressions)) if scales is None else np.asarray(scales, float)
@@ -145,7 +149,7 @@ class Compiled:
         todo = np.arange(rows[0])
         steps = (_FIRST_STEPS[self.nested][0 if tolerance > 1e-8 else 1],) * 2
         for _ in range(_LEVELS[self.nested]):
-            replicas = self.evaluate({p: a[todo] for p, a in arrays.items()}, steps)
+            replicas = self.evaluate({p: a[todo] for p, a in arrays.items()}, steps, tolerance=tolerance)
             out[:, todo] = replicas[:, _FINE]
             outer = step_error(*(replicas[:, k] for k in (_FINE, _HALF, _QUARTER)))
             inner = step_error(*(replicas[:, k] for k in (_FINE, _INNER_HALF, _INNER_QUARTER)))
@@ -178,19 +182,28 @@ class Compiled:
         return Evaluated(out, 2 * _EPS * np.abs(out), np.asarray(np.isfinite(out).all(axis=0)))
 
     def evaluate(self, arrays: Mapping[sp.Symbol, np.ndarray], steps: tuple[float, float],
-                 rows: int | None = None) -> np.ndarray:
-        """Return replicas of the values, shape (expressions, replicas, rows), for given steps."""
+                 rows: int | None = None, tolerance: float = 1e-13) -> np.ndarray:
+        """Return replicas of the values, shape (expressions, replicas, rows), for given steps.
+
+        What is solved for has no steps of its own: it is solved to `tolerance`.
+        """
         rows = rows or (len(next(iter(arrays.values()))) if arrays else 1)
         size = max([1, *(group.cost(steps) for group in self.groups)])
         chunk = max(1, _CHUNK // size)
-        parts = [self._evaluate({p: a[k : k + chunk] for p, a in arrays.items()}, steps, min(chunk, rows - k))
-                 for k in range(0, rows, chunk)]
+        parts = [
+            self._evaluate({p: a[k : k + chunk] for p, a in arrays.items()}, steps, min(chunk, rows - k), tolerance)
+            for k in range(0, rows, chunk)
+        ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
-    def _evaluate(self, arrays, steps, rows):
-        found: dict[GaussianMean, np.ndarray] = {}
+    def _evaluate(self, arrays, steps, rows, tolerance):
+        found: dict[sp.Expr, np.ndarray] = {}
         for group in self.groups:
             found.update(zip(group.means, group.average(arrays, steps, rows), strict=True))
+        for other in self.solved:
+            for mean, (value, error) in zip(other.means, other.evaluate(arrays, rows, tolerance), strict=True):
+                found[mean] = np.tile(value, (_REPLICAS, 1))
+                found[mean][_ROUNDED] += error
         with np.errstate(all="ignore"):
             values = self._outer(*(arrays[p] for p in self.parameters), *(found[mean] for mean in self.symbols))
         out = np.empty((len(values), _REPLICAS, rows))
@@ -312,7 +325,7 @@ class _Group:
         used = np.isfinite(scales).any(axis=0)
         centres = np.concatenate([means, centres[:, used]], axis=1)
         scales = np.concatenate([widths, np.minimum(scales[:, used], 1e150)], axis=1)
-        return means, widths, low, high, centres, scales
+        return means, widths, low, high, centres, _of_one_place(centres, scales)
 
     def _nodes(self, outside, step, rows):
         means, widths, low, high, centres, scales = self.grading(outside, rows)
@@ -335,6 +348,17 @@ class _Group:
             density = density + factor * np.exp(-0.5 * u * u) / (np.sqrt(2 * np.pi) * widths[:, k : k + 1])
         atom = sum(np.broadcast_to(factor, z.shape) for factor in factors) / (z.shape[1] - 1)
         return z, np.where(certain[:, None], atom, w * density)
+
+
+def _of_one_place(centres: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Scales of features, infinite for those within whose width a narrower one stands: its grading serves both."""
+    if scales.shape[1] < 2:
+        return scales
+    near = np.abs(centres[:, :, None] - centres[:, None, :]) <= scales[:, :, None]
+    order = np.arange(scales.shape[1])
+    narrower = scales[:, None, :] < scales[:, :, None]
+    narrower |= (scales[:, None, :] == scales[:, :, None]) & (order[None, :] < order[:, None])
+    return np.where((near & narrower).any(axis=2), 1e150, scales)
 
 
 def _over(rows: tuple[int, ...], value: Any) -> np.ndarray:

@@ -23,6 +23,9 @@ __all__ = ["Curve", "curve_of"]
 
 _SPAN = (1e-11, 1e22)  # range of s times the scale of the signal; precisions beyond leave double precision
 _SPACING = 1.0  # of the first samples in x; halved where interpolation between them misses
+# The same where every sample is the solution of equations: a network has no features at the ends of that range
+_SOLVED_SPAN, _SOLVED_SPACING = (1e-12, 1e10), 2.5
+_FORGOTTEN = 1e-60  # relative mse below which nothing is left to be resolved
 # Largest miss of ln c at the middle of an interval of samples: small enough that the first guess of a solution needs
 # one evaluation of the curve; where averages are nested and an evaluation is dear, two
 _INTERPOLATION = {False: 1e-8, True: 1e-5}
@@ -64,11 +67,15 @@ class Curve:
     @cached_property
     def _sampled(self) -> tuple[Points, Points]:
         scale = float(sp.N(self.model.working_form_scale))
-        low, high = (np.log(end / scale) for end in _SPAN)
-        grid = np.linspace(low, high, int((high - low) / _SPACING) + 1)
+        solved = bool(self.formulas.states.solved)
+        low, high = (np.log(end / scale) for end in (_SOLVED_SPAN if solved else _SPAN))
+        grid = np.linspace(low, high, int((high - low) / (_SOLVED_SPACING if solved else _SPACING)) + 1)
         dear = self.formulas.nested
         tolerance = _SAMPLING_TOLERANCE[dear]
         points = _longest_resolved(self.at(grid, tolerance))
+        if solved:
+            (error,) = self.form.sensitivity
+            points = points.take(slice(0, 1 + int((points.states[error] > _FORGOTTEN * scale).sum())))
         untested = np.ones(len(points.x) - 1, bool)
         for _ in range(_SUBDIVISIONS):
             split = np.flatnonzero((untested | _hides_extrema(points)) & (np.diff(points.x) > 1e-4))

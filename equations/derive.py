@@ -13,7 +13,8 @@ import sympy as sp
 
 from ..theory.evidence import EvidenceMean
 from ..theory.means import GaussianMean
-from ..theory.model import WorkingForm, solve_linear
+from ..theory.model import ParametricForm, WorkingForm, solve_linear
+from ..theory.solved import SolvedMean
 
 __all__ = ["ExplicitCurve", "explicit_curve"]
 
@@ -56,21 +57,25 @@ class ExplicitCurve:
         return sp.Symbol(x.name + "'", real=True)
 
 
-def explicit_curve(form: WorkingForm) -> ExplicitCurve:
-    """Solve the saddle point of a working form for its control, one unknown at a time.
+def explicit_curve(form: WorkingForm | ParametricForm) -> ExplicitCurve:
+    """Solve the saddle point of a working form for its control, one unknown at a time; or take a curve that is known.
 
     Raises
     ------
     ValueError
         If no order of the unknowns makes every equation linear in the next one.
     """
-    gradient = {x: form.free_entropy.diff(x) for x in form.order_parameters}
-    for s in form.order_parameters:
-        if (solved := _solve_in_turn(gradient, s, form.control)) is not None:
-            break
+    if isinstance(form, ParametricForm):
+        s, control, solved = form.parameter, form.value, dict(form.errors)
     else:
-        raise ValueError("the saddle point is not linear in one unknown after the other: there is no explicit curve")
-    control = solved.pop(form.control)
+        gradient = {x: form.free_entropy.diff(x) for x in form.order_parameters}
+        for s in form.order_parameters:
+            if (found := _solve_in_turn(gradient, s, form.control)) is not None:
+                break
+        else:
+            raise ValueError("the saddle point is not linear in one unknown after another: there is no explicit curve")
+        solved = found
+        control = solved.pop(form.control)
     states, rates = dict(solved), {}
     for order in (1, 2):
         for x, expr in list(solved.items()):
@@ -78,6 +83,10 @@ def explicit_curve(form: WorkingForm) -> ExplicitCurve:
             states[rates[x, order]] = expr.diff(s, order)
     for x, expr in form.companions.items():
         states |= {x: expr, sp.Symbol(x.name + "'", real=True): expr.diff(s)}
+    for x, expr in form.further.items():
+        states[x] = expr
+        if expr.has(s):
+            states[ExplicitCurve.rate(x)] = expr.diff(s)
 
     def along(expr: sp.Expr) -> sp.Expr:
         total = expr.diff(s)
@@ -87,8 +96,8 @@ def explicit_curve(form: WorkingForm) -> ExplicitCurve:
 
     slope = along(control)
     free_entropy = form.free_entropy
-    unknowns = set(form.order_parameters) | set(form.companions) | {form.control}
-    for k, mean in enumerate(sorted(free_entropy.atoms(EvidenceMean, GaussianMean), key=str)):
+    unknowns = set(form.order_parameters) | set(form.companions) | {form.control, s}
+    for k, mean in enumerate(sorted(free_entropy.atoms(EvidenceMean, GaussianMean, SolvedMean), key=str)):
         if mean.free_symbols & unknowns == {s}:
             name = sp.Symbol(f"I_{k}", real=True)
             states[name] = mean

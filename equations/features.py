@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 from ..theory.means import GaussianMean, Let
+from ..theory.solved import SolvedMean
 from ..theory.special import (
     BinaryEntropy,
     IntervalMills,
@@ -28,7 +29,8 @@ from ..theory.special import (
     TanhDeficit,
 )
 
-__all__ = ["arguments", "centre_and_scale", "has_peak", "quadratic_coefficients", "top_means"]
+__all__ = ["arguments", "centre_and_scale", "has_peak", "quadratic_coefficients", "top_means",
+           "top_solved"]
 
 _AFFINE = (
     LogCosh, Tanh, LogNdtr, InverseMills, LogInterval, IntervalMills, sp.tanh, sp.erf, sp.erfc, PosteriorFunction,
@@ -84,14 +86,23 @@ def _integrands(expr: sp.Expr) -> Iterable[sp.Expr]:
 
 def top_means(expressions: Iterable[sp.Expr]) -> list[GaussianMean]:
     """Averages that stand in the expressions outside any other average, in a reproducible order."""
-    found: dict[GaussianMean, None] = {}
+    return [node for node in _outermost(expressions) if isinstance(node, GaussianMean)]
+
+
+def top_solved(expressions: Iterable[sp.Expr]) -> list[SolvedMean]:
+    """What is solved for and stands in the expressions outside other equations, in a reproducible order."""
+    return [node for node in _outermost(expressions) if isinstance(node, SolvedMean)]
+
+
+def _outermost(expressions: Iterable[sp.Expr]) -> dict[sp.Expr, None]:
+    found: dict[sp.Expr, None] = {}
     for expr in expressions:
         walk = sp.preorder_traversal(expr)
         for node in walk:
-            if isinstance(node, GaussianMean):
+            if isinstance(node, (GaussianMean, SolvedMean)):
                 found[node] = None
                 walk.skip()
-    return list(found)
+    return found
 
 
 def quadratic_coefficients(argument: sp.Expr, field: sp.Symbol) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:

@@ -173,8 +173,8 @@ class Formulas:
         c, slope, bend, *sensitivities, f, df = second.values
         relative = second.errors[0] / np.abs(c)
         moved = self._moved_by_errors(sensitivities, states, errors)
-        rate_error = sum((np.where(errors[name] == 0, 0.0, errors[name] / np.abs(states[name]))
-                          for name in self._names if name.name.endswith("'") and not name.name.endswith("''")), 0.0)
+        rates = [self.form.rate(name) for name in (*self.form.sensitivity, *self.form.companions)]
+        rate_error = sum((np.where(errors[name] == 0, 0.0, errors[name] / np.abs(states[name])) for name in rates), 0.0)
         slope_error = second.errors[1] + np.abs(1 - slope) * (rate_error + relative + 2 * moved)
         f_error = second.errors[-2] + sum((errors[n] for n in self._names if n.name.startswith("I_")), 0.0)
         log_control = np.log(c)

@@ -232,8 +232,9 @@ def spectrum_of(prior: Prior, step: float = _STEP) -> Spectrum:
             layers.append(_Layer(ratio=ratio, weights=weights, gain=gain, rest=rest))
         known, variance = float((weights * mean**2).sum()), float((weights * own).sum())
         known = 0.0 if known <= (8 * _EPSILON) ** 2 * variance else known
+    second_moment = float(_functions((sp.sympify(prior.second_moment),))(0.0, 0.0)[0])  # in closed form, unlike its parts
     return Spectrum(atoms=atoms, weights=atom_weights, layers=tuple(layers), mean_square=known, variance=variance,
-                    second_moment=known + variance, square=square)
+                    second_moment=second_moment, square=square)
 
 
 def lamp_overlap(prior: Prior, delta: Array) -> Overlaps:

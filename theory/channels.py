@@ -5,6 +5,7 @@ A channel states its pieces; what they imply is in :mod:`spinodal.theory.channel
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +69,25 @@ class Channel(Parametrised):
             GaussianMean((c * _H + d) ** power, _H, w, spread, domain=(low, high)).doit()
             for low, high, c, d in self.pieces
         ))
+
+    def mean_slope(self, spread: sp.Expr) -> sp.Expr:
+        """E phi'(h) = E[h phi(h)]/spread, h ~ N(0, spread), in closed form; a jump counts as a slope."""
+        total = sp.Add(*(
+            GaussianMean(_H * (c * _H + d), _H, 0, spread, domain=(low, high)).doit()
+            for low, high, c, d in self.pieces
+        ))
+        return sp.simplify(total / spread)
+
+    @property
+    def is_flat(self) -> bool:
+        """True if y has atoms only: no noise, no sloped piece."""
+        return self.noise == 0 and all(c == 0 for *_, c, _ in self.pieces)
+
+    @property
+    def has_jump(self) -> bool:
+        """True if phi is discontinuous somewhere."""
+        return any(sp.simplify((c - c2) * high + d - d2) != 0
+                   for (_, high, c, d), (_, _, c2, d2) in itertools.pairwise(self.pieces))
 
     def output_second_moment(self, variance: sp.Expr) -> sp.Expr:
         """E y^2 for z ~ N(0, variance), in closed form."""

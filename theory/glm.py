@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from .channels import Channel, Sign
-from .evidence import EvidenceMean, u
+from .evidence import u
 from .means import GaussianMean
 from .model import LimitState, Model, WorkingForm
 from .parameters import formula_symbol
@@ -73,7 +73,7 @@ class GLM(Model):
 
     @property
     def order_parameters(self):
-        return (m, mhat)
+        return (m, mhat, *self.prior.order_parameters)
 
     @property
     def own_controls(self):
@@ -81,8 +81,7 @@ class GLM(Model):
 
     @property
     def free_entropy(self):
-        log_partition = EvidenceMean(u[0], self.prior.law, mhat)
-        return log_partition + alpha * self.channel.average(u[0], self.rho - m, m) - m * mhat / 2
+        return self.prior.log_evidence(mhat) + alpha * self.channel.average(u[0], self.rho - m, m) - m * mhat / 2
 
     @property
     def working_form(self):
@@ -93,6 +92,7 @@ class GLM(Model):
             companions={m: self.prior.overlap(mhat)},
             totals={m: self.rho},
             control=alpha,
+            further=self.prior.order_parameters_at(mhat),
         )
 
     @property
@@ -101,7 +101,7 @@ class GLM(Model):
 
     @property
     def uninformed_overlap(self):
-        return self.prior.first_moment**2
+        return self.prior.uninformed_overlap
 
     @property
     def observables(self):
@@ -142,19 +142,22 @@ class GLM(Model):
     @property
     def limit_states(self):
         states = []
-        if self.prior.first_moment.is_zero and self.channel.is_even:
+        further = self.prior.order_parameters
+        if self.prior.uninformed_overlap.is_zero and self.channel.is_even:
             curvature = self.channel.average(u[2] ** 2, self.rho, sp.S.Zero)
             states.append(LimitState(
-                name="no signal", end="start", values={m: sp.S.Zero, V: self.rho, mhat: sp.S.Zero},
+                name="no signal", end="start",
+                values={**dict.fromkeys((m, mhat, *further), sp.S.Zero), V: self.rho},
                 free_entropy=alpha * self.channel.average(u[0], self.rho, sp.S.Zero),
-                stable_below=1 / (self.rho**2 * curvature),
+                stable_below=1 / (self.prior.susceptibility * curvature),
             ))
         if self.channel.noise == 0 and self.channel.input_noise == 0:
             density, continuous = self.prior.continuous_weight, self.channel.continuous_probability(self.rho)
             threshold = density / continuous if continuous != 0 else None
             if threshold is not None or density == 0:
                 states.append(LimitState(
-                    name="perfect recovery", end="stop", values={m: self.rho, V: sp.S.Zero, mhat: sp.oo},
+                    name="perfect recovery", end="stop",
+                    values={m: self.rho, V: sp.S.Zero, mhat: sp.oo, **self.prior.known_order_parameters},
                     free_entropy=-self.prior.entropy if threshold is None else sp.oo, infinite_above=threshold,
                     stable_above=threshold,
                 ))

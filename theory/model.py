@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ import sympy as sp
 from .landscape import Landscape
 from .parameters import Parametrised
 
-__all__ = ["CouplingForm", "Criterion", "LimitState", "Model", "Reciprocal", "StateKind", "WorkingForm", "solve_linear"]
+__all__ = ["CouplingForm", "Criterion", "LimitState", "Model", "ParametricForm", "Reciprocal", "StateKind", "WorkingForm", "solve_linear"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,8 @@ class WorkingForm:
         The model's `linear_control`.
     totals : mapping of companion to expression
         What a companion and its order parameter add up to.
+    further : mapping of Symbol to expression
+        Other order parameters of the model, in those above.
     """
 
     free_entropy: sp.Expr
@@ -38,6 +40,38 @@ class WorkingForm:
     companions: Mapping[sp.Symbol, sp.Expr]
     control: sp.Symbol
     totals: Mapping[sp.Symbol, sp.Expr]
+    further: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParametricForm:
+    """Fixed points as an explicit curve, control = value(parameter), where they are known as one.
+
+    Attributes
+    ----------
+    parameter : Symbol
+        s, over (0, inf).
+    control : Symbol
+    value : expression in s
+        Of the control.
+    order_parameters : tuple of Symbol
+        The mse V.
+    errors, companions : mapping of Symbol to expression in s
+        V; the overlap m.
+    totals, further : as of a `WorkingForm`
+        `further` are expressions in s.
+    free_entropy : expression in all of those symbols, s and the control
+    """
+
+    parameter: sp.Symbol
+    control: sp.Symbol
+    value: sp.Expr
+    order_parameters: tuple[sp.Symbol, ...]
+    errors: Mapping[sp.Symbol, sp.Expr]
+    companions: Mapping[sp.Symbol, sp.Expr]
+    totals: Mapping[sp.Symbol, sp.Expr]
+    further: Mapping[sp.Symbol, sp.Expr]
+    free_entropy: sp.Expr
 
 
 @dataclass(frozen=True, kw_only=True)

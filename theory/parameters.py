@@ -16,15 +16,15 @@ __all__ = ["Parametrised", "formula_symbol", "is_taken", "number", "positive", "
 
 # Names of the symbols that formulas bring themselves.  `formula_symbol` makes no other, so this list is complete.
 _TAKEN = frozenset((
-    "alpha", "m", "V", "mhat", "f",  # control, order parameters and free entropy of a generalized linear model
+    "alpha", "m", "V", "mhat", "tau", "f",  # control, order parameters and free entropy of a generalized linear model
     "A", "B", "i",  # of a prior: precision, field, density of the information
     "omega", "h", "y",  # of a channel: field, its argument, output
     "E",  # energy of a landscape
     "e", "pi",  # generated code reads these as numbers
 ))
-# derivatives u_n of a log-partition, averages I_n on a curve, derivatives with a prime, what is bound or generated,
-# noises of tensors
-_TAKEN_FORMS = re.compile(r"[uI]_\d.*|.*'|_.*|delta_(p|\d+)")
+# derivatives u_n of a log-partition, averages I_n on a curve, order parameters of layers, derivatives with a prime,
+# what is bound or generated, noises of tensors
+_TAKEN_FORMS = re.compile(r"[uI]_\d.*|(m|V|mhat)_u?\d*|.*'|_.*|delta_(p|\d+)")
 
 # What a number may be made of to stay exact: every implementation of the averages knows these.
 _EXACT = (sp.Rational, sp.NumberSymbol, sp.Add, sp.Mul, sp.Pow, sp.exp, sp.log)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["nearest", "parse_model", "parse_number", "parse_settings", "parse_whole", "resolve"]
 
-_MODELS = ("GLM", "Hopfield", "GaussianBernoulliRBM", "MatrixTensor", "SphericalSpinGlass", "SpikedWigner")
+_MODELS = ("GLM", "Hopfield", "GaussianBernoulliRBM", "MatrixTensor", "SphericalSpinGlass", "SpikedWigner",
+           "SpikedWishart")
 _SWITCHES = ("supervised",)
 _INFINITE = ("dreaming", "delta_p", *(f"delta_{k}" for k in range(2, 100)))  # what may be infinite
 _PRIORS = (
@@ -38,6 +39,7 @@ _PRIORS = (
     "Discrete",
     "GaussianMixture",
     "Laplace",
+    "Generative",
 )
 _CHANNELS = (
     "Linear",
@@ -52,7 +54,7 @@ _CHANNELS = (
 )
 _MAPPINGS = {"SphericalSpinGlass": "weights"}  # whose parameter is a mapping
 #: Arguments that take one of these parts, and no number.
-_PARTS = {"prior": _PRIORS, "channel": _CHANNELS}
+_PARTS = {"prior": _PRIORS, "prior_u": _PRIORS, "prior_v": _PRIORS, "latent": _PRIORS, "channel": _CHANNELS}
 
 _LONGEST_TEXT = 2000  # characters; keeps hostile input from costing time or stack
 _DEEPEST = 50
@@ -218,17 +220,19 @@ def _said(tree: ast.AST) -> str:
 
 
 def _constructors() -> dict[str, Callable[..., Any]]:
-    from . import boltzmann, channels, glm, hopfield, matrix_tensor, priors, spiked, spin_glass
+    from . import boltzmann, channels, generative, glm, hopfield, matrix_tensor, priors, spiked, spin_glass, wishart
 
     homes = {
         **dict.fromkeys(_PRIORS, priors),
         **dict.fromkeys(_CHANNELS, channels),
+        "Generative": generative,
         "GLM": glm,
         "Hopfield": hopfield,
         "GaussianBernoulliRBM": boltzmann,
         "MatrixTensor": matrix_tensor,
         "SphericalSpinGlass": spin_glass,
         "SpikedWigner": spiked,
+        "SpikedWishart": wishart,
     }
     return {name: getattr(home, name) for name, home in homes.items() if hasattr(home, name)}
 
@@ -297,6 +301,8 @@ def _value(tree: ast.expr, name: str, exact: bool) -> Any:
     """One argument: a part of the model, a list, a control or a number."""
     if name in _PARTS:
         return _part(tree, name, _PARTS[name], exact)
+    if name == "layers":
+        return _layers(tree, exact)
     if isinstance(tree, (ast.List, ast.Tuple)):
         return tuple(_value(item, f"{name}[{k}]", exact) for k, item in enumerate(tree.elts))
     if name in _SWITCHES and isinstance(tree, ast.Constant) and isinstance(tree.value, bool):
@@ -308,6 +314,16 @@ def _value(tree: ast.expr, name: str, exact: bool) -> Any:
             raise ValueError(f"{name} = {tree.id} is not a number: give a number, or the name of a control")
         return symbol(tree.id)
     return _plain(_number(tree, name), exact)
+
+
+def _layers(tree: ast.expr, exact: bool) -> tuple[tuple[Any, Any], ...]:
+    """A list of pairs of an activation and a ratio."""
+    pairs = tree.elts if isinstance(tree, (ast.List, ast.Tuple)) else None
+    if pairs is None or not all(isinstance(pair, (ast.List, ast.Tuple)) and len(pair.elts) == 2 for pair in pairs):
+        raise ValueError(f"layers = {_said(tree)}: write a list of pairs, such as [(ReLU(), 2)]")
+    return tuple((_part(pair.elts[0], f"layers[{k}]", _CHANNELS, exact),  # type: ignore[attr-defined]
+                  _value(pair.elts[1], f"layers[{k}] ratio", exact))  # type: ignore[attr-defined]
+                 for k, pair in enumerate(pairs))
 
 
 def _mapping(tree: ast.expr, name: str, exact: bool) -> dict[Any, Any]:

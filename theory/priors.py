@@ -61,6 +61,16 @@ class Prior(Parametrised):
         return total
 
     @property
+    def uninformed_overlap(self) -> sp.Expr:
+        """Overlap that is known without observations: (E x)^2."""
+        return self.first_moment**2
+
+    @property
+    def susceptibility(self) -> sp.Expr:
+        """-d mmse/dA at A = 0: how much a faint observation tells."""
+        return (self.second_moment - self.first_moment**2) ** 2
+
+    @property
     def second_moment(self) -> sp.Expr:
         """E x^2, the squared norm of the signal per component."""
         return sp.Add(*(w * (mu**2 + s) for w, mu, s in self.components))
@@ -91,6 +101,24 @@ class Prior(Parametrised):
     def information(self, A: Any) -> sp.Expr:
         """Mutual information in nats between x and its observation at precision A."""
         return EvidenceMean(information, self.law, A)
+
+    def log_evidence(self, A: Any) -> sp.Expr:
+        """E log Z(A, B), in the order parameters of the prior if it has some."""
+        return EvidenceMean(u[0], self.law, A)
+
+    @property
+    def order_parameters(self) -> tuple[sp.Symbol, ...]:
+        """Order parameters that the prior brings to a model, besides the overlap with its signal."""
+        return ()
+
+    @property
+    def known_order_parameters(self) -> dict[sp.Symbol, sp.Expr]:
+        """Those where the signal is known."""
+        return {}
+
+    def order_parameters_at(self, A: Any) -> dict[sp.Symbol, sp.Expr]:
+        """Those at precision A."""
+        return {}
 
 
 _ROUNDING = 8 * 2.0**-53  # relative to the largest term: a mean this small is none

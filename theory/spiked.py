@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .evidence import EvidenceMean, u
 from .model import LimitState, Model, Reciprocal, WorkingForm
 from .parameters import formula_symbol, symbol
 from .priors import Prior
@@ -57,11 +56,11 @@ class _Wigner(Model):
 
     @property
     def order_parameters(self):
-        return (m, mhat)
+        return (m, mhat, *self.prior.order_parameters)
 
     @property
     def free_entropy(self):
-        return EvidenceMean(u[0], self.prior.law, mhat) + self.ratio * m**2 / 4 - m * mhat / 2
+        return self.prior.log_evidence(mhat) + self.ratio * m**2 / 4 - m * mhat / 2
 
     @property
     def observables(self):
@@ -121,6 +120,7 @@ class WignerByRatio(_Wigner):
         return WorkingForm(
             free_entropy=V * mhat / 2 - self.prior.information(mhat) + snr * OverlapPower(2, V, m) / 4,
             order_parameters=(V, mhat), companions={m: self.prior.overlap(mhat)}, totals={m: self.rho}, control=snr,
+            further=self.prior.order_parameters_at(mhat),
         )
 
     @property
@@ -129,13 +129,14 @@ class WignerByRatio(_Wigner):
 
     @property
     def uninformed_overlap(self):
-        return self.prior.first_moment**2
+        return self.prior.uninformed_overlap
 
     @property
     def limit_states(self):
-        if self.prior.first_moment != 0:
+        if self.prior.uninformed_overlap != 0:
             return ()
+        nothing = dict.fromkeys((m, mhat, *self.prior.order_parameters), sp.S.Zero)
         return (LimitState(
-            name="no signal", end="start", values={m: sp.S.Zero, V: self.rho, mhat: sp.S.Zero},
-            free_entropy=sp.S.Zero, stable_below=1 / self.rho**2,
+            name="no signal", end="start", values={**nothing, V: self.rho}, free_entropy=sp.S.Zero,
+            stable_below=1 / self.prior.susceptibility,
         ),)
