@@ -167,7 +167,7 @@ class _Rows:
         """(V, m) of every layer's input after a sweep; the larger of the two by the smaller."""
         m, V = (np.stack([values[k][n] for k in range(self.solver.depth)]) for n in (0, 1))
         rho = self.power[:-1]
-        return np.where(V < m, V, rho - m), np.where(V < m, rho - V, m)
+        return np.where(m > V, V, rho - m), np.where(m > V, rho - V, m)
 
     def jacobian(self, values: Sequence[Array]) -> tuple[Array, Array]:
         """Derivatives of a sweep's V by V, (rows, L, L), and by A, (rows, L)."""

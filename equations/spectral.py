@@ -218,10 +218,12 @@ def spectrum_of(prior: Prior, step: float = _STEP) -> Spectrum:
         raise ValueError(f"prior = {prior!r} has no variance: there is nothing to be estimated")
     atoms, atom_weights, square = np.array([variance]), np.ones(1), variance**2
     layers: list[_Layer] = []
+    rho = known + variance  # in closed form, unlike its parts
     for symbolic in network.layers:
         ratio = float(symbolic.ratio)
         nodes, weights = _normal_nodes(known, variance, step)
-        mean, response, rest = (np.broadcast_to(part, nodes.shape) for part in _compiled(symbolic)(nodes, variance))
+        mean, response, rest = (np.broadcast_to(part, nodes.shape) for part in _moments(symbolic)(nodes, variance))
+        rho = float(_functions((symbolic.power,))(0.0, rho)[0])
         gain, rest = response**2, np.maximum(rest, 0.0)  # a difference: where phi is linear around b, rounding
         own = rest + gain * variance
         total = float((weights * gain).sum())
@@ -232,9 +234,8 @@ def spectrum_of(prior: Prior, step: float = _STEP) -> Spectrum:
             layers.append(_Layer(ratio=ratio, weights=weights, gain=gain, rest=rest))
         known, variance = float((weights * mean**2).sum()), float((weights * own).sum())
         known = 0.0 if known <= (8 * _EPSILON) ** 2 * variance else known
-    second_moment = float(_functions((sp.sympify(prior.second_moment),))(0.0, 0.0)[0])  # in closed form, unlike its parts
     return Spectrum(atoms=atoms, weights=atom_weights, layers=tuple(layers), mean_square=known, variance=variance,
-                    second_moment=second_moment, square=square)
+                    second_moment=rho, square=square)
 
 
 def lamp_overlap(prior: Prior, delta: Array) -> Overlaps:
@@ -260,11 +261,11 @@ def _normal_nodes(known: float, variance: float, step: float) -> tuple[Array, Ar
     return deviation * z, density / density.sum()
 
 
-def _compiled(layer: LinearLayer) -> Any:
+def _moments(layer: LinearLayer) -> Any:
     return _functions((layer.mean, layer.response, layer.rest))
 
 
 @functools.lru_cache(maxsize=64)
 def _functions(expressions: tuple[sp.Expr, ...]) -> Any:
-    """m, c and a as one NumPy function of b and V."""
+    """One NumPy function of b and V."""
     return lambdify([b, spread], list(expressions))

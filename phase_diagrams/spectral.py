@@ -83,14 +83,15 @@ def spectral_thresholds(source: Any, **controls: Any) -> pd.DataFrame:
     source : Prior, SpikedWigner, or array of eigenvalues
         As of `spectral_overlaps`.
     **controls
-        Values of symbols among the prior's parameters; without them ``value`` is not a number, and ``formula`` is in
-        the symbols.
+        Values of symbols among the prior's parameters; without any, ``value`` is not a number, ``status`` is None and
+        ``formula`` is in the symbols.
 
     Returns
     -------
     DataFrame
         Columns method ("pca", "lamp"), kind ("continuous", or "crossover" where the mean of v tells of it at any
-        noise), value, error, status, formula (SymPy; None for eigenvalues).
+        noise), value, error, status, formula (SymPy; None for
+        eigenvalues, and where it would be too long to be read).
 
     Raises
     ------
@@ -112,7 +113,8 @@ def spectral_thresholds(source: Any, **controls: Any) -> pd.DataFrame:
     rows = [
         {"method": method, "kind": "crossover" if value == math.inf else "continuous", "value": value,
          "error": 0.0 if value == math.inf else 16 * float(np.finfo(float).eps) * value,
-         "status": Status.LIMIT if value == math.inf else Status.CONVERGED, "formula": formulas[method]}
+         "status": None if math.isnan(value) else Status.LIMIT if value == math.inf else Status.CONVERGED,
+         "formula": formulas[method]}
         for method, value in values.items()
     ]
     return pd.DataFrame(rows)

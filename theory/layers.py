@@ -114,21 +114,70 @@ class LayerLaw(ChannelLaw):
                                     + rates[len(index) - 1] * sp.Mul(*(by[x] for x in index)))
         return found
 
-    def averages(self, moment: sp.Expr, precision: sp.Expr, variance: sp.Expr, known: sp.Expr) -> sp.Expr:
-        """Return the average of an expression in the cumulants as nested Gaussian averages."""
+    def averages(self, name: str, precision: sp.Expr, variance: sp.Expr, known: sp.Expr) -> sp.Expr:
+        """Return an average as nested Gaussian averages.
+
+        Far from the ends of the pieces, in units of sqrt(T), T the variance of h around w, the layer is one linear
+        function, for which the average over y is a number.  Those numbers, weighted by the probabilities of the
+        pieces, are a closed form; what is left of the integrand lives within some sqrt(T) of an end, and its average
+        over w is taken there: over N(end, s^2), 1/s^2 = 1/m + 1/T, weighted to the law that w has.
+        """
         spread, noise = variance + self.input_noise, self.noise + 1 / precision
+        whole, scale = known + spread, sp.sqrt(known + spread)
+        limits = [self._limit(name, c, precision, spread) for *_, c, _ in self.pieces]
+        total = sp.Add(*(
+            limit * _probability(low / scale, high / scale)
+            for limit, (low, high, *_) in zip(limits, self.pieces, strict=True)
+        ))
+        mean = self.mean_output(_W, spread)
+        if name == "overlap":  # E f^2 = E (E v)^2 + E (f - E v)^2, v given w
+            total += GaussianMean(mean**2, _W, 0, known).doit()
+        if self.is_linear:
+            return total
         local = [(_A, precision), (_T, spread), (_N, noise)]
-        bindings = local + _bindings(self._terms(_A, _N, _T))
+        moment = _MOMENTS[name] if name != "overlap" else (_k("B") - self.mean_output(_W, _T)) ** 2
         channel = ChannelLaw(self.pieces, noise, sp.S.Zero)
         laws = []
         for piece in self.pieces:
             _, log_inside, law = channel._noisy_piece(piece, _Y, _W, spread)
             laws.append((sp.exp(log_inside), *law))
-        if self.is_linear:
-            for name, value in reversed(bindings):
-                moment = moment.subs(name, value)
-            return GaussianMean(GaussianMean(moment, _Y, components=laws).doit(), _W, 0, known).doit()
-        return GaussianMean(GaussianMean(Let(moment, bindings), _Y, components=laws), _W, 0, known)
+        width = sp.sqrt(spread)
+        bindings = local + _bindings(self._terms(_A, _N, _T))
+        rest = GaussianMean(Let(moment, bindings), _Y, components=laws) - sp.Add(*(
+            limit * _probability((low - _W) / width, (high - _W) / width)
+            for limit, (low, high, *_) in zip(limits, self.pieces, strict=True)
+        ))
+        ends = [low for low, *_ in self.pieces if low.is_finite is not False]
+        narrow = known * spread / whole
+        # N(w; 0, m) over the sum of the N(w; end, s^2)
+        below = LogSumExp(*(
+            (2 * end * _W - end**2) / (2 * narrow) - _W**2 / (2 * spread) for end in ends
+        ))
+        weight = sp.exp(sp.log(spread / whole) / 2 - below)
+        return total + GaussianMean(rest, _W, components=[(weight, end, narrow) for end in ends])
+
+    def _limit(self, name: str, c: sp.Expr, precision: sp.Expr, spread: sp.Expr) -> sp.Expr:
+        """The average over y, given w, of a layer that is c h + d."""
+        own = self.noise + c**2 * spread
+        told = 1 + precision * own
+        if name == "overlap":
+            return precision * own**2 / told
+        values = {"BB": own / told, "Bw": c / told, "ww": -precision * c**2 / told}
+        if name == "information":
+            return sp.log(told) / 2
+        if name == "gain":
+            return precision * c**2 / told
+        return _MOMENTS[name].subs({_k(index): values.get(index, sp.S.Zero) for index in _TENSORS})
+
+    def mean_output(self, w: sp.Expr, spread: sp.Expr) -> sp.Expr:
+        """E phi(h), h ~ N(w, spread)."""
+        h = formula_symbol("h")
+        return sp.Add(*(GaussianMean(c * h + d, h, w, spread, domain=(low, high)).doit()
+                        for low, high, c, d in self.pieces))
+
+
+def _probability(low: sp.Expr, high: sp.Expr) -> sp.Expr:
+    return sp.exp(LogInterval(low, high))
 
 
 def _bindings(terms: Mapping[str, Sequence[sp.Expr]]) -> list[tuple[sp.Symbol, sp.Expr]]:
@@ -202,7 +251,7 @@ class LayerMean(WrittenMean):
             precision = self.times[0]
             part = {name: LayerMean(name, self.law, *self.times).doit() for name in ("information", "overlap", "mmse")}
             return precision * (part["overlap"] + part["mmse"]) / 2 - part["information"]
-        return self.law.averages(_MOMENTS[self.name], *self.times)
+        return self.law.averages(self.name, *self.times)
 
     def _latex(self, printer):
         times = ",".join(printer._print(time) for time in self.times[:2])

@@ -80,7 +80,7 @@ from .channels import Channel
 from .means import GaussianMean
 from .parameters import formula_symbol
 from .priors import Prior
-from .special import normal_density
+from .special import LogInterval, LogNdtr, normal_density
 
 __all__ = [
     "LinearLayer", "LinearNetwork", "OneLayerSpectrum", "b", "linear_network", "one_layer_spectrum", "spread",
@@ -89,7 +89,8 @@ __all__ = [
 
 b, spread = formula_symbol("_b"), formula_symbol("V")  #: mean and variance of a field, given the weights
 _H = formula_symbol("h")
-_ROUNDING = 8 * 2.0**-53  # a mean this small, beside the root of the second moment, is none
+_LONG = 150  # operations
+_ROUNDING = 8 * 2.0**-53  # a mean this small is none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,17 +103,18 @@ class LinearLayer:
         alpha = n_out/n_in.
     mean, response, rest : expressions
         m(b), c(b) and a(b).
+    power : expression
+        E phi(h)^2, h ~ N(0, spread): rho of the output from rho of the input.
+    odd : bool
+        phi(-h) = -phi(h): without a mean of the field there is none of the output.
     """
 
     ratio: sp.Expr
+    power: sp.Expr
+    odd: bool
     mean: sp.Expr
     response: sp.Expr
     rest: sp.Expr
-
-    def average(self, expr: sp.Expr, known: sp.Expr, variance: sp.Expr) -> sp.Expr:
-        """E over b ~ N(0, known) of an expression in b, at the spread `variance`."""
-        expr = expr.subs(spread, variance)
-        return expr.subs(b, 0) if known.is_zero else GaussianMean(expr, b, 0, known).doit()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,18 +132,25 @@ class LinearNetwork:
     variance: sp.Expr
     layers: tuple[LinearLayer, ...]
 
-    def moments(self) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
-        """Return m = |E[v|W]|^2/p, tr C/p and tr C^2/p of the output, C its covariance given the weights."""
-        known, variance, square = self.mean_square, self.variance, self.variance**2
+    @property
+    def powers(self) -> tuple[sp.Expr, ...]:
+        """rho_0 ... rho_L: second moments of the latents and of the layers' outputs."""
+        found = [self.mean_square + self.variance]
         for layer in self.layers:
-            def over(expr: sp.Expr, layer: LinearLayer = layer, at: Any = (known, variance)) -> sp.Expr:
-                return layer.average(expr, *at)
+            found.append(layer.power.subs(spread, found[-1]))
+        return tuple(found)
 
-            gain, own = layer.response**2, layer.rest + layer.response**2 * variance
-            mean_square = _without_rounding(over(layer.mean**2), over(own))
-            square = over(own**2) + layer.ratio * over(gain) ** 2 * square
-            known, variance = mean_square, over(own)
-        return known, variance, square
+    @property
+    def centred(self) -> bool:
+        """True if nothing has a mean, given the weights."""
+        if not self.mean_square.is_zero:
+            return False
+        rho = self.variance
+        for layer in self.layers:
+            if not layer.odd and not _vanishes(layer.mean.subs({b: 0, spread: rho})):
+                return False
+            rho = layer.power.subs(spread, rho)
+        return True
 
 
 def linear_network(prior: Prior) -> LinearNetwork:
@@ -162,10 +171,18 @@ def linear_network(prior: Prior) -> LinearNetwork:
                          layers=tuple(_layer(activation, sp.sympify(ratio)) for activation, ratio in layers))
 
 
-def threshold_formulas(prior: Prior) -> dict[str, sp.Expr]:
-    """Return the noise delta below which PCA and LAMP find the signal; infinite where its mean tells of it."""
-    known, _, square = linear_network(prior).moments()
-    return {"pca": sp.simplify(prior.second_moment**2), "lamp": sp.simplify(square) if known.is_zero else sp.oo}
+def threshold_formulas(prior: Prior) -> dict[str, sp.Expr | None]:
+    """Return the noise delta below which PCA and LAMP find the signal; infinite where its mean tells of it.
+
+    None in the place of a formula that is too long to be read, as those of deep networks may be.
+    """
+    network = linear_network(prior)
+    if not network.centred:
+        return {"pca": _readable(network.powers[-1] ** 2), "lamp": sp.oo}
+    square = network.variance**2
+    for layer, below, rho in zip(network.layers, network.powers, network.powers[1:], strict=False):
+        square = rho**2 + layer.ratio * layer.response.subs({b: 0, spread: below}) ** 4 * square
+    return {"pca": _readable(network.powers[-1] ** 2), "lamp": _readable(square)}
 
 
 def _layer(activation: Channel, ratio: sp.Expr) -> LinearLayer:
@@ -177,7 +194,14 @@ def _layer(activation: Channel, ratio: sp.Expr) -> LinearLayer:
     else:
         second = activation.mean_output(b, width, power=2)
         rest = activation.noise + second - activation.mean_output(b, width) ** 2 - response**2 * spread
-    return LinearLayer(ratio=ratio, mean=activation.mean_output(b, width), response=response, rest=rest)
+    return LinearLayer(ratio=ratio, mean=activation.mean_output(b, width), response=response, rest=rest,
+                       power=activation.output_second_moment(spread), odd=_is_odd(activation))
+
+
+def _is_odd(activation: Channel) -> bool:
+    pieces = activation.pieces
+    return all((low, high, c, d) == (-upper, -lower, slope, -intercept)
+               for (low, high, c, d), (lower, upper, slope, intercept) in zip(pieces, reversed(pieces), strict=True))
 
 
 def _mean_slope(activation: Channel, width: sp.Expr) -> sp.Expr:
@@ -193,14 +217,19 @@ def _mean_slope(activation: Channel, width: sp.Expr) -> sp.Expr:
     return total
 
 
-def _without_rounding(mean_square: sp.Expr, variance: sp.Expr) -> sp.Expr:
-    """Zero where the terms of a mean cancel, exactly or to rounding."""
-    if mean_square.has(GaussianMean):
-        return mean_square
-    mean_square = sp.simplify(mean_square)
-    size, scale = mean_square.evalf(), variance.evalf()
-    both = size.is_Float and scale.is_Float  # what holds symbols or probabilities cancels exactly or not at all
-    return sp.S.Zero if both and abs(size) <= _ROUNDING**2 * abs(scale) else mean_square
+def _readable(expr: sp.Expr) -> sp.Expr | None:
+    if expr.count_ops() >= _LONG:
+        return None
+    return expr if expr.has(LogInterval, LogNdtr) else sp.simplify(expr)  # which takes forever with these
+
+
+def _vanishes(mean: sp.Expr) -> bool:
+    """Whether the terms of a mean cancel, exactly or to rounding; what holds probabilities cancels exactly or not."""
+    if mean.has(LogInterval, LogNdtr):
+        return bool(mean == 0)
+    mean = sp.simplify(mean)
+    value = mean.evalf()
+    return bool(mean == 0 or (value.is_Float and abs(value) <= _ROUNDING))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,10 +275,11 @@ def one_layer_spectrum(prior: Prior) -> OneLayerSpectrum:
     if len(network.layers) != 1:
         raise ValueError(f"prior = {prior!r} has {len(network.layers)} layers: the law of Marchenko and Pastur is that "
                          "of one; for others ask for overlaps")
-    if network.mean_square != 0 or network.moments()[0] != 0:
+    if not network.centred:
         raise ValueError(f"prior = {prior!r} has a mean, given the weights: its spectrum is not that of one centred "
                          "layer; ask for overlaps, which take it into account")
     (layer,) = network.layers
-    at = {b: sp.S.Zero, spread: network.variance}
-    return OneLayerSpectrum(shift=sp.simplify(layer.rest.subs(at)), ratio=layer.ratio,
-                            scale=sp.simplify(layer.response.subs(at) ** 2 * network.variance))
+    below, rho = network.powers
+    scale = layer.response.subs({b: 0, spread: below}) ** 2 * below
+    shift, scale = ((part if part.has(LogInterval, LogNdtr) else sp.simplify(part)) for part in (rho - scale, scale))
+    return OneLayerSpectrum(shift=shift, scale=scale, ratio=layer.ratio)

@@ -17,7 +17,7 @@ priors are centred, and loses stability at delta^2 = beta chi_u chi_v, chi the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
@@ -115,7 +115,7 @@ class SpikedWishart(_Wishart):
 
     prior_u: Prior
     prior_v: Prior
-    beta: Any = symbol("beta")
+    beta: Any = field(default_factory=lambda: symbol("beta"))
 
     solved_by = "reciprocal"
     ratio = 1 / delta

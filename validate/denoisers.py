@@ -37,10 +37,10 @@ from ..theory.special import InverseMills, LogInterval, LogNdtr, LogSumExp
 from .fast import FAST
 from .tabulated import TabulatedPosterior
 
-__all__ = ["OutputDenoiser", "input_denoiser", "output_denoiser"]
+__all__ = ["Kernel", "OutputDenoiser", "compiled_cumulants", "input_denoiser", "output_denoiser", "require_numbers"]
 
 Array = NDArray[np.float64]
-Kernel = Callable[..., tuple[Array, Array]]
+Kernel = Callable[..., tuple[Array, ...]]
 _A, _B, _W, _V, _Y = sp.symbols("A B omega V y", real=True)
 _HALF_LOG_2PI = sp.log(2 * sp.pi).n(17) / 2
 
@@ -56,13 +56,13 @@ def input_denoiser(prior: Prior) -> Kernel:
     ValueError
         If the prior still holds symbols.
     """
-    _require_numbers("prior", prior)
+    require_numbers("prior", prior)
     if isinstance(prior.law, DensityLaw):
         return TabulatedPosterior(prior.law)
     # weights from terms whose squares are complete, derivatives from those that are polynomials in B
     terms = _terms(prior.log_partition(_A, _B))
     slopes = [term.diff(_B) for term in terms]
-    return _mixture((_A, _B), prior.law.evidence_terms(_A, _B), slopes, [slope.diff(_B) for slope in slopes])
+    return _mixture((_A, _B), prior.law.evidence_terms(_A, _B), [(slopes, [slope.diff(_B) for slope in slopes])])
 
 
 @cache
@@ -74,7 +74,7 @@ def output_denoiser(channel: Channel) -> OutputDenoiser:
     ValueError
         If the channel still holds symbols.
     """
-    _require_numbers("channel", channel)
+    require_numbers("channel", channel)
     return OutputDenoiser(channel)
 
 
@@ -150,27 +150,33 @@ class OutputDenoiser:
 
 @cache
 def _channel_kernel(terms: tuple[sp.Expr, ...]) -> Kernel:
-    return _compile((_Y, _W, _V), terms, _W)
+    return compiled_cumulants((_Y, _W, _V), terms, (_W,))
 
 
 def _terms(log_partition: sp.Expr) -> Sequence[sp.Expr]:
     return log_partition.args if isinstance(log_partition, LogSumExp) else (log_partition,)
 
 
-def _compile(arguments: tuple[sp.Symbol, ...], terms: Sequence[sp.Expr], by: sp.Symbol) -> Kernel:
-    """Return the first two derivatives of log sum exp(terms) by `by`."""
-    terms, bindings, rates = _name_probabilities(terms, by)
+def compiled_cumulants(
+    arguments: tuple[sp.Symbol, ...], terms: Sequence[sp.Expr], fields: Sequence[sp.Symbol]
+) -> Kernel:
+    """Return the first two derivatives of log sum exp(terms) by each of the fields, one pair after the other."""
+    terms, bindings, rates = _name_probabilities(terms, fields)
 
-    def along(value: sp.Expr) -> sp.Expr:
-        return value.diff(by) + sum((rate * value.diff(symbol) for symbol, rate in rates.items()), sp.S.Zero)
+    def along(value: sp.Expr, field: sp.Symbol) -> sp.Expr:
+        return value.diff(field) + sum(
+            (rate * value.diff(symbol) for symbol, rate in rates[field].items()), sp.S.Zero)
 
-    slopes = [along(term) for term in terms]
-    return _mixture(arguments, terms, slopes, [along(slope) for slope in slopes], bindings)
+    pairs = []
+    for field in fields:
+        slopes = [along(term, field) for term in terms]
+        pairs.append((slopes, [along(slope, field) for slope in slopes]))
+    return _mixture(arguments, terms, pairs, bindings)
 
 
 def _name_probabilities(
-    terms: Sequence[sp.Expr], by: sp.Symbol
-) -> tuple[list[sp.Expr], list[tuple[sp.Symbol, sp.Expr]], dict[sp.Symbol, sp.Expr]]:
+    terms: Sequence[sp.Expr], fields: Sequence[sp.Symbol]
+) -> tuple[list[sp.Expr], list[tuple[sp.Symbol, sp.Expr]], dict[sp.Symbol, dict[sp.Symbol, sp.Expr]]]:
     """Name log P of every normal probability in the terms, its Mills ratios phi/P and their arguments.
 
     Returns
@@ -180,10 +186,10 @@ def _name_probabilities(
     bindings
         What the names stand for, in order.
     rates
-        The derivative of every name by `by`, in terms of the names.
+        For every field, the derivative of every name by it, in terms of the names.
     """
     bindings: list[tuple[sp.Symbol, sp.Expr]] = []
-    rates: dict[sp.Symbol, sp.Expr] = {}
+    rates: dict[sp.Symbol, dict[sp.Symbol, sp.Expr]] = {field: {} for field in fields}
     named: dict[sp.Expr, sp.Symbol] = {}
 
     def name(kind: str, value: sp.Expr) -> sp.Symbol:
@@ -194,55 +200,65 @@ def _name_probabilities(
     probabilities = sorted({f for term in terms for f in term.atoms(LogNdtr, LogInterval)}, key=sp.default_sort_key)
     for probability in probabilities:
         ends = [name("x", end) for end in probability.args]
-        for end, value in zip(ends, probability.args, strict=True):
-            rate = value.diff(by)  # a number of each call, not of each component
-            rates[end] = rate if rate.is_number else name("k", rate)
+        for field, by in rates.items():
+            for end, value in zip(ends, probability.args, strict=True):
+                rate = value.diff(field)  # a number of each call, not of each component
+                by[end] = rate if rate.is_number else name("k", rate)
         named[probability] = log_p = name("L", probability.func(*ends))
         signs = (-1, 1) if len(ends) == 2 else (1,)  # an interval grows with its upper end
         if len(terms) == 1 and len(ends) == 1:
             mills = [name("r", InverseMills(ends[0]))]  # which keeps its digits as log P becomes very negative
         else:  # through log P, which is there already
             mills = [name("r", sp.exp(-(end**2) / 2 - _HALF_LOG_2PI - log_p)) for end in ends]
-        rates[log_p] = sum(sign * ratio * rates[end] for sign, ratio, end in zip(signs, mills, ends, strict=True))
-        for ratio, end in zip(mills, ends, strict=True):
-            rates[ratio] = -ratio * (end * rates[end] + rates[log_p])
+        for by in rates.values():
+            by[log_p] = sum(sign * ratio * by[end] for sign, ratio, end in zip(signs, mills, ends, strict=True))
+            for ratio, end in zip(mills, ends, strict=True):
+                by[ratio] = -ratio * (end * by[end] + by[log_p])
     return [term.xreplace(named) for term in terms], bindings, rates
 
 
 def _mixture(
     arguments: tuple[sp.Symbol, ...],
     logs: Sequence[sp.Expr],
-    slopes: Sequence[sp.Expr],
-    bends: Sequence[sp.Expr],
+    pairs: Sequence[tuple[Sequence[sp.Expr], Sequence[sp.Expr]]],
     bindings: Sequence[tuple[sp.Symbol, sp.Expr]] = (),
 ) -> Kernel:
-    """Compile the first two cumulants over terms with logarithmic weights `logs`, derivatives `slopes` and `bends`."""
+    """Compile the first two cumulants over terms with logarithmic weights `logs`, by (slopes, bends) of each field."""
     count = len(logs)
-    wanted = [*slopes, *bends, *(logs if count > 1 else ())]
-    compiled = lambdify(arguments, wanted, list(bindings), modules=[FAST, "numpy"])
+    wanted = [term for pair in pairs for part in pair for term in part]
+    derivatives = len(wanted)
+    compiled = lambdify(arguments, wanted + list(logs if count > 1 else ()), list(bindings), modules=[FAST, "numpy"])
 
-    def kernel(*values: Any) -> tuple[Array, Array]:
+    def kernel(*values: Any) -> tuple[Array, ...]:
         shape = np.broadcast_shapes(*(np.shape(value) for value in values))
         found = compiled(*values)
-        first, second = found[:count], found[count : 2 * count]
-        mean, variance = _cumulants(found[2 * count :], first, second) if count > 1 else (first[0], second[0])
+        parts = [found[k : k + count] for k in range(0, derivatives, count)]
+        if count > 1:
+            weights = _weights(found[derivatives:])
+            results = [value for slopes, bends in zip(parts[::2], parts[1::2], strict=True)
+                       for value in _cumulants(weights, slopes, bends)]
+        else:
+            results = [value for (value,) in parts]
         # a derivative may be a constant (Gaussian prior, linear channel)
-        return np.broadcast_to(mean, shape), np.broadcast_to(variance, shape)
+        return tuple(np.broadcast_to(value, shape) for value in results)
 
     return kernel
 
 
-def _cumulants(logs: Sequence[Any], slopes: Sequence[Any], bends: Sequence[Any]) -> tuple[Any, Any]:
-    """The first two of `theory.evidence.cumulants`, on numbers."""
+def _weights(logs: Sequence[Any]) -> list[Any]:
     top = reduce(np.maximum, logs)
     weights = [np.exp(log - top) for log in logs]
     share = 1 / reduce(operator.add, weights)
-    weights = [weight * share for weight in weights]
+    return [weight * share for weight in weights]
+
+
+def _cumulants(weights: Sequence[Any], slopes: Sequence[Any], bends: Sequence[Any]) -> tuple[Any, Any]:
+    """The first two of `theory.evidence.cumulants`, on numbers."""
     mean = reduce(operator.add, map(operator.mul, weights, slopes))
     inside = [weight * bend for weight, bend in zip(weights, bends, strict=True) if not _is_zero(bend)]
     between = [
         weights[k] * weights[j] * np.square(slopes[k] - slopes[j])
-        for k, j in itertools.combinations(range(len(logs)), 2)
+        for k, j in itertools.combinations(range(len(weights)), 2)
     ]
     return mean, reduce(operator.add, inside + between)
 
@@ -251,7 +267,7 @@ def _is_zero(value: Any) -> bool:
     return np.ndim(value) == 0 and value == 0
 
 
-def _require_numbers(what: str, part: Prior | Channel) -> None:
+def require_numbers(what: str, part: Prior | Channel) -> None:
     if part.free_symbols:
         names = ", ".join(sorted(symbol.name for symbol in part.free_symbols))
         raise ValueError(f"{what} = {part!r} holds symbols: give values for {names}, with model.at({{...}})")

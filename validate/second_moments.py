@@ -58,7 +58,7 @@ class SecondMoments:
     inner : function of an array (columns,), or None
         C w; None if C is the identity.
     trace : float
-        Of K.
+        Of K; of a network its limit for large p, from which it differs by a part of order 1/p.
     """
 
     size: int
@@ -117,7 +117,10 @@ def second_moments_of_samples(samples: Any, *, centred: bool = False, shrinkage:
     if count < 1 or scale == 0:
         raise ValueError(f"samples of shape {np.shape(samples)} with centred = {centred} leave nothing: give several "
                          "that are not all the same")
-    _, singular, directions = np.linalg.svd(found * math.sqrt((1 - shrinkage) / count), full_matrices=False)
+    scaled = found * math.sqrt((1 - shrinkage) / count)
+    if len(scaled) > 2 * size:  # the same K by fewer rows
+        scaled = linalg.qr(scaled, mode="r")[0][:size]
+    _, singular, directions = np.linalg.svd(scaled, full_matrices=False)
     kept = singular > _RANK * singular[0]
     factor = np.ascontiguousarray(directions[kept].T * singular[kept])
     return _of_identity_and_factor(shrinkage * scale / (count * size), factor) if shrinkage > 0 else _of_factor(factor)

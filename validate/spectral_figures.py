@@ -27,7 +27,8 @@ Array = NDArray[np.float64]
 
 _COLOURS = {"lamp": "#0072B2", "pca": "#E69F00", "mean": "0.45"}  # Okabe and Ito's, as the curves of theory
 _LABELS = {"lamp": "LAMP", "pca": "PCA", "mean": "mean of the samples"}
-_NOISES = tuple(np.round(np.geomspace(0.05, 5, 12), 3))
+_NOISES = tuple(np.round(np.geomspace(0.1, 5, 12), 3))
+_SMOOTH = 300  # points of a curve
 _SHOWN = (0.1, 0.5, 1.0, 3.0)
 
 
@@ -81,7 +82,12 @@ def spectral_overlaps_on_samples(
     DataFrame
         Columns method ("lamp", "pca", and "mean": the others' mean, which needs no observation), delta, overlap (mean
         squared cosine), standard_error (over spikes), theory (for large p, with the spectrum of all samples; not a
-        number for the mean), spikes, converged.
+        number for the mean), spikes, converged.  ``attrs`` holds that spectrum and the settings.
+
+    Notes
+    -----
+    Theory holds for large p.  LAMP fails sometimes where delta is not large beside 2/p: noise moves the outlier of Y by
+    more, the eigenvalue near delta may be negative, and the top eigenvector is one of the least second moments.
 
     Raises
     ------
@@ -105,16 +111,18 @@ def spectral_overlaps_on_samples(
                         kept.append(squared_cosine(estimate, hidden.signal))
                     lost[method] += not converged
                 tick()
-    theory = _theory(found, noises, shrinkage)
+    eigenvalues = _eigenvalues(found, shrinkage)
+    theory = _theory(eigenvalues, noises)
     rows = []
     for (method, noise), kept in values.items():
         enough = len(kept) > 1
         rows.append({
             "method": method, "delta": noise, "overlap": float(np.mean(kept)) if kept else math.nan,
             "standard_error": float(np.std(kept, ddof=1)) / math.sqrt(len(kept)) if enough else math.nan,
-            "theory": theory.get((method, noise), math.nan), "spikes": spikes, "converged": len(kept)})
+            "theory": theory.get(method, {}).get(noise, math.nan), "spikes": spikes, "converged": len(kept)})
     table = pd.DataFrame(rows).sort_values(["method", "delta"], ignore_index=True)
-    table.attrs.update(samples=len(found), size=found.shape[1], centred=centred, shrinkage=shrinkage, lost=lost)
+    table.attrs.update(samples=len(found), size=found.shape[1], centred=centred, shrinkage=shrinkage, lost=lost,
+                       eigenvalues=eigenvalues.tolist())
     return table
 
 
@@ -124,6 +132,8 @@ def plot_overlaps_on_samples(table: pd.DataFrame, *, ax: Axes | None = None) -> 
         from matplotlib.figure import Figure
 
         ax = Figure(figsize=(6.0, 4.2), layout="constrained").add_subplot()
+    smooth = np.geomspace(table["delta"].min(), table["delta"].max(), _SMOOTH)
+    curves = _theory(np.array(table.attrs["eigenvalues"]), smooth)
     for method, rows in table.groupby("method", sort=False):
         colour, label = _COLOURS[str(method)], _LABELS[str(method)]
         if method == "mean":
@@ -131,7 +141,7 @@ def plot_overlaps_on_samples(table: pd.DataFrame, *, ax: Axes | None = None) -> 
             continue
         ax.errorbar(rows["delta"], rows["overlap"], rows["standard_error"], fmt="o", markersize=4, capsize=2,
                     color=colour, label=label)
-        ax.plot(rows["delta"], rows["theory"], color=colour, linewidth=1.2,
+        ax.plot(smooth, list(curves[str(method)].values()), color=colour, linewidth=1.2,
                 label=f"{label}, theory for large $p$ of this spectrum")
     ax.set_xscale("log")
     ax.set_ylim(-0.03, 1.03)
@@ -237,11 +247,16 @@ def _unit(samples: Array, centred: bool) -> Array:
     return found / scale
 
 
-def _theory(samples: Array, noises: Array, shrinkage: float) -> dict[tuple[str, float], float]:
-    eigenvalues = np.zeros(samples.shape[1])
-    found = np.linalg.svd(samples, compute_uv=False) ** 2 / len(samples)
-    eigenvalues[: found.size] = found
-    spectrum = spectrum_of_eigenvalues((1 - shrinkage) * eigenvalues + shrinkage * eigenvalues.mean())
+def _eigenvalues(samples: Array, shrinkage: float) -> Array:
+    """Spectrum of the second moments of all samples."""
+    found = np.zeros(samples.shape[1])
+    singular = np.linalg.svd(samples, compute_uv=False)
+    found[: singular.size] = singular**2 / len(samples)
+    return (1 - shrinkage) * found + shrinkage * found.mean()
+
+
+def _theory(eigenvalues: Array, noises: Array) -> dict[str, dict[float, float]]:
+    """Overlaps for large p, by method and noise."""
+    spectrum = spectrum_of_eigenvalues(eigenvalues)
     curves = {"lamp": spectrum.overlap(noises).value, "pca": pca_overlap(noises, spectrum.second_moment)}
-    return {(method, float(noise)): float(value) for method, values in curves.items()
-            for noise, value in zip(noises, values, strict=True)}
+    return {method: dict(zip(noises.tolist(), values.tolist(), strict=True)) for method, values in curves.items()}

@@ -1,24 +1,59 @@
-r"""Instances sampled from the definition of a generalized linear model.
+r"""Instances sampled from the definitions of the models.
 
-A signal x of p independent components from the prior, a matrix F of n x p independent N(0, 1/p) entries, and
-outputs y = phi(z + sqrt(input_noise) xi) + sqrt(noise) xi' of the field z = F x, with n = round(alpha p).
-Nothing here uses the free entropy or what was derived from it.
+A signal x of p components from the prior, independent or the output of a network of random weights, seen
+
+* in a generalized linear model through a matrix F of n x p independent N(0, 1/p) entries, as outputs
+  y = phi(z + sqrt(input_noise) xi) + sqrt(noise) xi' of the field z = F x, with n = round(alpha p),
+* in a spiked Wigner matrix as x x^T/sqrt(p), in a spiked Wishart matrix as u x^T/sqrt(p), u another such signal of
+  n = round(beta p) components, both in Gaussian noise of variance delta.
+
+The widths of a network are rounded from its ratios, from its output down.  Nothing here uses the free entropy or what
+was derived from it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
 from ..theory.channels import Channel
+from ..theory.generative import Generative
 from ..theory.priors import DensityLaw, Prior
 
-__all__ = ["Instance", "generators", "sample_instance", "sample_output", "sample_signal"]
+__all__ = [
+    "Instance", "Sampled", "Wigner", "Wishart", "as_sampled", "generators", "layer_sizes", "sample_instance",
+    "sample_output", "sample_signal", "sample_source", "sample_wigner", "sample_wishart",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
+
+BLOCK = 512  #: rows of a symmetric matrix that are drawn at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """A sampled signal and the network it came out of.
+
+    Attributes
+    ----------
+    parts : tuple of arrays (n_l,)
+        z, the outputs of the layers, and last the signal; the signal alone if its components are independent.
+    weights : tuple of arrays (n_l, n_(l-1)), C order
+        W_l/sqrt(n_(l-1)), entries N(0, 1/n_(l-1)): the first layer first.
+    """
+
+    parts: tuple[Array, ...]
+    weights: tuple[Array, ...] = ()
+
+    @property
+    def signal(self) -> Array:
+        """What is to be inferred."""
+        return self.parts[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +64,8 @@ class Instance:
     ----------
     matrix : array (n, p), C order
         F, entries N(0, 1/p).
-    signal : array (p,)
-        x, what is to be inferred.
+    source : Sampled
+        x, what is to be inferred, and the network behind it.
     field : array (n,)
         z = F x.
     output : array (n,)
@@ -38,14 +73,87 @@ class Instance:
     """
 
     matrix: Array
-    signal: Array
+    source: Sampled
     field: Array
     output: Array
+
+    @property
+    def signal(self) -> Array:
+        """x, of shape (p,)."""
+        return self.source.signal
 
     @property
     def ratio(self) -> float:
         """n/p as sampled; it differs from alpha by the rounding of n."""
         return self.matrix.shape[0] / self.matrix.shape[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wigner:
+    """One spiked Wigner matrix.
+
+    Attributes
+    ----------
+    matrix : array (p, p), symmetric
+        Y = v v^T/sqrt(p) + sqrt(delta) xi; xi_ii has variance 2, which no limit notices.
+    source : Sampled
+        v.
+    delta : float
+    """
+
+    matrix: Array
+    source: Sampled
+    delta: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishart:
+    """One spiked Wishart matrix.
+
+    Attributes
+    ----------
+    matrix : array (n, p), C order
+        Y = u v^T/sqrt(p) + sqrt(delta) xi.
+    left, right : Sampled
+        u, of n components, and v, of p.
+    delta : float
+    """
+
+    matrix: Array
+    left: Sampled
+    right: Sampled
+    delta: float
+
+
+def layer_sizes(prior: Prior, size: int) -> tuple[int, ...]:
+    """n_0 ... n_L of a network with `size` outputs: each rounded from the next one, at least 1; (size,) without."""
+    sizes = [size]
+    for _, ratio in reversed(getattr(prior, "layers", ())):
+        sizes.append(max(1, round(sizes[-1] / float(ratio))))
+    return tuple(reversed(sizes))
+
+
+def as_sampled(prior: Prior, size: int) -> Prior:
+    """Return the prior with the ratios of whole numbers that an instance has."""
+    if not isinstance(prior, Generative):
+        return prior
+    sizes = layer_sizes(prior, size)
+    layers = [(activation, sp.Rational(n_out, n_in))
+              for (activation, _), n_in, n_out in zip(prior.layers, sizes[:-1], sizes[1:], strict=True)]
+    return replace(prior, layers=layers)
+
+
+def sample_source(prior: Prior, size: int, rng: np.random.Generator) -> Sampled:
+    """Draw a signal of `size` components from a prior without free symbols, with the network behind it if any."""
+    if not isinstance(prior, Generative):
+        return Sampled(parts=(sample_signal(prior, size, rng),))
+    sizes = layer_sizes(prior, size)
+    parts, weights = [sample_signal(prior.latent, sizes[0], rng)], []
+    for (activation, _), n_in, n_out in zip(prior.layers, sizes[:-1], sizes[1:], strict=True):
+        weights.append(rng.standard_normal((n_out, n_in)))
+        weights[-1] *= n_in**-0.5
+        parts.append(sample_output(activation, weights[-1] @ parts[-1], rng))
+    return Sampled(parts=tuple(parts), weights=tuple(weights))
 
 
 def sample_signal(prior: Prior, size: int, rng: np.random.Generator) -> Array:
@@ -103,11 +211,68 @@ def sample_instance(
     """
     rng = np.random.default_rng(rng)
     rows = max(1, round(alpha * size))
-    signal = sample_signal(prior, size, rng)
+    source = sample_source(prior, size, rng)
     matrix = rng.standard_normal((rows, size))
     matrix *= size**-0.5
-    field = matrix @ signal
-    return Instance(matrix=matrix, signal=signal, field=field, output=sample_output(channel, field, rng))
+    field = matrix @ source.signal
+    return Instance(matrix=matrix, source=source, field=field, output=sample_output(channel, field, rng))
+
+
+def sample_wigner(prior: Prior, delta: float, size: int, rng: np.random.Generator | int) -> Wigner:
+    """Draw a spiked Wigner matrix; beside the matrix itself, memory for a few of its rows is needed.
+
+    Parameters
+    ----------
+    prior : Prior without free symbols
+    delta : float
+        Variance of the noise.
+    size : int
+        p.
+    rng : numpy Generator or seed
+    """
+    rng = np.random.default_rng(rng)
+    source = sample_source(prior, size, rng)
+    left = source.signal / math.sqrt(size)
+    matrix = np.empty((size, size))
+    for low in range(0, size, BLOCK):
+        high = min(low + BLOCK, size)
+        rows = rng.standard_normal((high - low, high))
+        corner = rows[:, low:]
+        corner += corner.T.copy()
+        corner *= math.sqrt(0.5)
+        rows *= math.sqrt(delta)
+        rows += np.outer(left[low:high], source.signal[:high])
+        matrix[low:high, :high] = rows
+        matrix[:low, low:high] = rows[:, :low].T
+    return Wigner(matrix=matrix, source=source, delta=delta)
+
+
+def sample_wishart(
+    left: Prior, right: Prior, delta: float, beta: float, size: int, rng: np.random.Generator | int
+) -> Wishart:
+    """Draw a spiked Wishart matrix with p = `size` columns and n = round(beta p) rows, at least 1.
+
+    Parameters
+    ----------
+    left, right : Prior without free symbols
+        Of u and of v.
+    delta : float
+        Variance of the noise.
+    beta : float
+        n/p.
+    size : int
+        p.
+    rng : numpy Generator or seed
+    """
+    rng = np.random.default_rng(rng)
+    rows = max(1, round(beta * size))
+    u, v = sample_source(left, rows, rng), sample_source(right, size, rng)
+    matrix = rng.standard_normal((rows, size))
+    matrix *= math.sqrt(delta)
+    scaled = u.signal / math.sqrt(size)
+    for low in range(0, rows, BLOCK):
+        matrix[low : low + BLOCK] += np.outer(scaled[low : low + BLOCK], v.signal)
+    return Wishart(matrix=matrix, left=u, right=v, delta=delta)
 
 
 def generators(rng: Any, count: int) -> list[np.random.Generator]:
