@@ -133,24 +133,21 @@ class LinearNetwork:
     layers: tuple[LinearLayer, ...]
 
     @property
-    def powers(self) -> tuple[sp.Expr, ...]:
-        """rho_0 ... rho_L: second moments of the latents and of the layers' outputs."""
-        found = [self.mean_square + self.variance]
+    def powers(self) -> tuple[sp.Expr | None, ...]:
+        """rho_0 ... rho_L: of the latents and of the layers' outputs; None where special functions are nested."""
+        found: list[sp.Expr | None] = [self.mean_square + self.variance]
         for layer in self.layers:
-            found.append(layer.power.subs(spread, found[-1]))
+            below = found[-1]
+            nested = below is None or below.has(LogInterval, LogNdtr)
+            found.append(None if nested else layer.power.subs(spread, below))
         return tuple(found)
 
     @property
     def centred(self) -> bool:
         """True if nothing has a mean, given the weights."""
-        if not self.mean_square.is_zero:
-            return False
-        rho = self.variance
-        for layer in self.layers:
-            if not layer.odd and not _vanishes(layer.mean.subs({b: 0, spread: rho})):
-                return False
-            rho = layer.power.subs(spread, rho)
-        return True
+        return bool(self.mean_square.is_zero) and all(
+            layer.odd or (below is not None and _vanishes(layer.mean.subs({b: 0, spread: below})))
+            for layer, below in zip(self.layers, self.powers, strict=False))
 
 
 def linear_network(prior: Prior) -> LinearNetwork:
@@ -177,12 +174,17 @@ def threshold_formulas(prior: Prior) -> dict[str, sp.Expr | None]:
     None in the place of a formula that is too long to be read, as those of deep networks may be.
     """
     network = linear_network(prior)
+    powers: Sequence[Any] = network.powers
+    rho = powers[-1]
+    pca = None if rho is None else _readable(rho**2)
     if not network.centred:
-        return {"pca": _readable(network.powers[-1] ** 2), "lamp": sp.oo}
+        return {"pca": pca, "lamp": sp.oo}
+    if rho is None:
+        return {"pca": None, "lamp": None}
     square = network.variance**2
-    for layer, below, rho in zip(network.layers, network.powers, network.powers[1:], strict=False):
-        square = rho**2 + layer.ratio * layer.response.subs({b: 0, spread: below}) ** 4 * square
-    return {"pca": _readable(network.powers[-1] ** 2), "lamp": _readable(square)}
+    for layer, under, power in zip(network.layers, powers, powers[1:], strict=False):
+        square = power**2 + layer.ratio * layer.response.subs({b: 0, spread: under}) ** 4 * square
+    return {"pca": pca, "lamp": _readable(square)}
 
 
 def _layer(activation: Channel, ratio: sp.Expr) -> LinearLayer:
@@ -218,9 +220,9 @@ def _mean_slope(activation: Channel, width: sp.Expr) -> sp.Expr:
 
 
 def _readable(expr: sp.Expr) -> sp.Expr | None:
-    if expr.count_ops() >= _LONG:
-        return None
-    return expr if expr.has(LogInterval, LogNdtr) else sp.simplify(expr)  # which takes forever with these
+    if expr.has(LogInterval, LogNdtr):
+        return expr if expr.count_ops() < _LONG else None  # simplifying takes forever with these
+    return sp.simplify(expr)
 
 
 def _vanishes(mean: sp.Expr) -> bool:
