@@ -25,6 +25,7 @@ _SPAN = (1e-11, 1e22)  # range of s times the scale of the signal; precisions be
 _SPACING = 1.0  # of the first samples in x; halved where interpolation between them misses
 # The same where every sample is the solution of equations: a network has no features at the ends of that range
 _SOLVED_SPAN, _SOLVED_SPACING = (1e-12, 1e10), 2.5
+_END_ROUNDS, _END_POINTS = 4, 3  # by which an end of the curve between two samples is narrowed down, each 4 times
 _FORGOTTEN = 1e-60  # relative mse below which nothing is left to be resolved
 # Largest miss of ln c at the middle of an interval of samples: small enough that the first guess of a solution needs
 # one evaluation of the curve; where averages are nested and an evaluation is dear, two
@@ -74,6 +75,7 @@ class Curve:
         tolerance = _SAMPLING_TOLERANCE[dear]
         points = _longest_resolved(self.at(grid, tolerance))
         if solved:
+            points = self._to_the_end(points, grid, tolerance)
             (error,) = self.form.sensitivity
             points = points.take(slice(0, 1 + int((points.states[error] > _FORGOTTEN * scale).sum())))
         untested = np.ones(len(points.x) - 1, bool)
@@ -99,6 +101,16 @@ class Curve:
             return points, points.take(slice(0, 0))
         folds = self._extrema(points, np.array(turns))
         return points.merged(folds), folds
+
+    def _to_the_end(self, points: Points, grid: np.ndarray, tolerance: float) -> Points:
+        """Samples up to where the curve ends between two of the grid: where the equations lose their solution."""
+        for _ in range(_END_ROUNDS):
+            beyond = grid[grid > points.x[-1]]
+            if len(beyond) == 0:
+                break
+            grid = np.linspace(points.x[-1], beyond[0], _END_POINTS + 2)[1:]
+            points = _longest_resolved(points.merged(self.at(grid[:-1], tolerance)))
+        return points
 
     def _extrema(self, points: Points, turns: np.ndarray) -> Points:
         """Solve slope = 0 between pairs of samples, by Newton's method kept inside the bracket."""

@@ -233,10 +233,13 @@ def from_limit(curve: Curve, limit: Limit, control: np.ndarray,
     observables = curve.limit_observables(limit, control, entropy)
     eigenvalue = np.broadcast_to(limit.eigenvalue_at(control), control.shape)
     stable = limit.stable_at(control)
-    order_parameters = {x.name: limit.values[x.name] for x in curve.model.order_parameters}
+    order_parameters = [
+        {x.name: limit.values[x.name] + limit.slopes.get(x.name, 0.0) * value for x in curve.model.order_parameters}
+        for value in map(float, control)
+    ]
     return [
         FixedPoint(
-            order_parameters=order_parameters, free_entropy=float(entropy[k]),
+            order_parameters=order_parameters[k], free_entropy=float(entropy[k]),
             observables={name: float(value[k]) for name, value in observables.items()},
             eigenvalues=(float(eigenvalue[k]),), stable=bool(stable[k]), residual=0.0,
             error=float(limit.error * (1 + abs(limit.free_entropy_slope) * control[k])), status=Status.LIMIT,

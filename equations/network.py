@@ -1,9 +1,12 @@
 r"""Networks of random weights, solved: what is known of every layer when the last one is seen at precision A.
 
 Unknowns are V_l, the mean-squared errors of the layers' inputs, in y_l = ln(m_l/V_l), m_l + V_l = rho_l.  One sweep of
-state evolution goes down the layers, mhat_l = alpha_l gain_l(mhat_{l+1}, V_l), and up, V_{l+1} = mmse_l; it is monotone,
-so that from no knowledge it rises to the poorest solution.  Newton's method with its exact Jacobian ends it, and the
-first two derivatives by A follow from the same moments: all of them are averages of theory/layers.py.
+state evolution goes down the layers, mhat_l = alpha_l gain_l(mhat_{l+1}, V_l), and up, V_{l+1} = mmse_l; it is
+monotone, so that from no knowledge it rises to the poorest solution.  Newton's method with its exact Jacobian ends it,
+and the first two derivatives by A follow from the same moments: all of them are averages of theory/layers.py.
+
+Where the equations have several solutions at one A, it is the poorest that is found, the one that message passing from
+no knowledge sees.
 """
 
 from __future__ import annotations
@@ -351,7 +354,7 @@ class _Rows:
             """Of the mmse of layer k (0: of z) at fixed second derivatives of V."""
             if k == 0:
                 return -values[0][2] * bend[0] - values[0][4] * slope[0] ** 2
-            _, _, _, self_, cross, _, _, aaa, aav, avv, _ = values[k]
+            _, _, _, self_, _, _, _, aaa, aav, avv, _ = values[k]
             p, v = slope[k], rate[k - 1]
             return -self_ * bend[k] - aaa * p**2 + 2 * aav * p * v - avv * v**2
 

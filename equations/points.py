@@ -86,6 +86,7 @@ class Limit:
     infinite_above: float
     stable_from: float
     stable_to: float
+    slopes: Mapping[str, float]  # of values by the control
 
     def entropy_at(self, control):
         """Free entropy at a control value, infinite where perfect recovery of a density dominates."""
@@ -217,6 +218,7 @@ class LimitFormulas:
             "free_entropy_slope": sp.S.Zero if infinite else state.free_entropy.diff(control),
             "infinite_above": state.infinite_above, "stable_above": state.stable_above,
             "stable_below": state.stable_below, **{x.name: value for x, value in state.values.items()},
+            **{f"{x.name}'": slope for x, slope in state.slopes.items()},
         }
         self._fixed = {name: np.nan if expr is None else float(expr) for name, expr in written.items()
                        if expr is None or expr.is_infinite}
@@ -237,6 +239,7 @@ class LimitFormulas:
         above, below = values["stable_above"], values["stable_below"]
         return Limit(
             state=self.state, values={x.name: values[x.name] for x in self.state.values},
+            slopes={x.name: values[f"{x.name}'"] for x in self.state.slopes},
             free_entropy=values["free_entropy"], free_entropy_slope=values["free_entropy_slope"],
             error=float(errors[0]), infinite_above=values["infinite_above"],
             stable_from=0.0 if np.isnan(above) else above, stable_to=np.inf if np.isnan(below) else below,

@@ -13,10 +13,11 @@ import spinodal as sp
 from spinodal.__main__ import main
 from spinodal.equations.functions import NUMPY
 from spinodal.equations.result import Status
-from spinodal.validate.amp import amp, has_sign_symmetry, needs_nudge
+from spinodal.validate.amp import amp
 from spinodal.validate.crosscheck import crosscheck
 from spinodal.validate.judge import Judge, largest_by_chance
 from spinodal.validate.message_passing import amp_trajectories
+from spinodal.validate.symmetry import has_sign_symmetry, needs_nudge
 from spinodal.validate.teacher import generators, sample_instance, sample_output, sample_signal
 
 PERCEPTRON = sp.GLM(sp.Rademacher(), sp.Sign())

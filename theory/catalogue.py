@@ -4,7 +4,8 @@ One entry each.  Every entry shares one set of control names: ``alpha`` (samples
 (density of nonzeros of the signal), ``noise`` (variance added to the output), ``input_noise`` (variance added
 before the output function), ``width`` (half-width of a symmetric door).  Of networks, ``alpha`` is the number of
 patterns per spin, beside ``temperature``, ``dreaming`` (time) and ``dataset_entropy``.  ``delta_2`` and ``delta_p``
-are the noises of a matrix and of a tensor of order ``p``, which is also the degree of a random polynomial.
+are the noises of a matrix and of a tensor of order ``p``, which is also the degree of a random polynomial.  ``delta``
+is the noise of a spiked matrix, and ``ratio`` the size of a generated signal over that of its latent variables.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from typing import Any
 import sympy as sp
 
 from .channels import Abs, Door, Linear, ReLU, Sign
+from .generative import Generative
 from .glm import GLM
 from .hopfield import Hopfield
 from .matrix_tensor import MatrixTensor
 from .model import Model
 from .parameters import symbol
 from .parse import nearest
-from .priors import GaussBernoulli, Gaussian, Rademacher
+from .priors import GaussBernoulli, Gaussian, Rademacher, SparseRademacher
+from .spiked import SpikedWigner
 from .spin_glass import SphericalSpinGlass
 
 __all__ = ["Entry", "catalogue"]
@@ -38,6 +41,9 @@ _WU = "Wu, Verdu, IEEE Trans. Inf. Theory 56, 3721 (2010)"
 _KRZAKALA = "Krzakala, Mezard, Sausset, Sun, Zdeborova, Phys. Rev. X 2, 021005 (2012)"
 _MONDELLI = "Mondelli, Montanari, Found. Comput. Math. 19, 703 (2019)"
 _BARBIER = "Barbier, Krzakala, Macris, Miolane, Zdeborova, PNAS 116, 5451 (2019)"
+_LESIEUR = "Lesieur, Krzakala, Zdeborova, J. Stat. Mech. 073403 (2017)"
+_AUBIN_SPIKED = "Aubin, Loureiro, Maillard, Krzakala, Zdeborova, NeurIPS (2019)"
+_AUBIN_RETRIEVAL = "Aubin, Loureiro, Baker, Krzakala, Zdeborova, MSML (2020)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +147,11 @@ def catalogue() -> Mapping[str, Entry]:
 def _entries() -> tuple[Entry, ...]:
     rho, noise, input_noise, width = map(symbol, ("rho", "noise", "input_noise", "width"))
     dreaming, dataset_entropy = map(symbol, ("dreaming", "dataset_entropy"))
-    p, temperature = map(symbol, ("p", "temperature"))
+    p, temperature, ratio = map(symbol, ("p", "temperature", "ratio"))
+
+    def generated(activation: Any) -> Generative:
+        return Generative([(activation, ratio)])
+
     return (
         Entry(
             name="binary-perceptron",
@@ -213,6 +223,81 @@ def _entries() -> tuple[Entry, ...]:
             x=("noise", 0.001, 0.15, "log"),
             y=("alpha", 0.1, 1.0),
             references=(_TANAKA, _BARBIER),
+        ),
+        Entry(
+            name="sparse-pca",
+            title="sparse binary spike in a noisy symmetric matrix",
+            model=SpikedWigner(SparseRademacher(rho)),
+            along="delta",
+            between=(1e-6, 1.5),
+            defaults={"rho": 0.05},
+            x=("rho", 0.01, 0.2),
+            y=("delta", 1e-4, 0.05),
+            references=(_LESIEUR,),
+        ),
+        Entry(
+            name="gauss-bernoulli-pca",
+            title="sparse Gaussian spike in a noisy symmetric matrix",
+            model=SpikedWigner(GaussBernoulli(rho)),
+            along="delta",
+            between=(1e-6, 1.5),
+            defaults={"rho": 0.05},
+            x=("rho", 0.01, 0.2),
+            y=("delta", 1e-4, 0.05),
+            references=(_LESIEUR,),
+        ),
+        Entry(
+            name="linear-generative-pca",
+            title="spike made of fewer latent variables by a random matrix, in a noisy symmetric matrix",
+            model=SpikedWigner(generated(Linear())),
+            along="delta",
+            between=(0.01, 20.0),
+            defaults={"ratio": 2},
+            x=("ratio", 0.1, 6.0),
+            y=("delta", 0.05, 8.0),
+            references=(_AUBIN_SPIKED,),
+        ),
+        Entry(
+            name="sign-generative-pca",
+            title="binary spike, the signs of a random layer, in a noisy symmetric matrix",
+            model=SpikedWigner(generated(Sign())),
+            along="delta",
+            between=(0.01, 20.0),
+            defaults={"ratio": 4},
+            x=("ratio", 0.1, 6.0),
+            y=("delta", 0.05, 4.0),
+            references=(_AUBIN_SPIKED,),
+        ),
+        Entry(
+            name="relu-generative-pca",
+            title="spike behind a rectified random layer, in a noisy symmetric matrix",
+            model=SpikedWigner(generated(ReLU())),
+            along="delta",
+            between=(0.01, 20.0),
+            defaults={"ratio": 2},
+            x=("ratio", 0.1, 6.0),
+            y=("delta", 0.05, 2.0),
+            references=(_AUBIN_SPIKED,),
+        ),
+        Entry(
+            name="generative-phase-retrieval",
+            title="signal made of fewer latent variables by a random matrix, from moduli",
+            model=GLM(generated(Linear()), Abs()),
+            between=(0.01, 3.0),
+            defaults={"ratio": 3},
+            x=("ratio", 0.25, 6.0),
+            y=("alpha", 0.0, 1.5),
+            references=(_AUBIN_RETRIEVAL,),
+        ),
+        Entry(
+            name="generative-compressed-sensing",
+            title="signal behind a rectified random layer, from linear measurements",
+            model=GLM(generated(ReLU()), Linear()),
+            between=(0.01, 3.0),
+            defaults={"ratio": 3},
+            x=("ratio", 1.0, 6.0),
+            y=("alpha", 0.0, 0.8),
+            references=(_AUBIN_RETRIEVAL,),
         ),
         Entry(
             name="hopfield",

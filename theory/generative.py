@@ -31,6 +31,7 @@ of them, E g^2 ~ V^(-1/2), that the exact state is stable at any noise, however 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -227,7 +228,7 @@ class Generative(Prior):
         """Precision at which the atoms of the last layer are told apart to rounding."""
         activation, _ = self.layers[-1]
         atoms = sorted({d for *_, d in activation.pieces})
-        return _TELLING / min(b - a for a, b in zip(atoms, atoms[1:], strict=False)) ** 2
+        return _TELLING / min(b - a for a, b in itertools.pairwise(atoms)) ** 2
 
     # -- order parameters of the layers ----------------------------------------------------------------------------
 
@@ -243,12 +244,31 @@ class Generative(Prior):
     def known_order_parameters(self):
         """Those of a signal that is known: of every input, but for what lies behind atoms, which tell only so much."""
         flat = [k + 1 for k, (activation, _) in enumerate(self.layers) if activation.is_flat]
-        behind = replace(self, layers=self.layers[: flat[-1]]) if flat else None
+        return self._known_from(flat[-1] if flat else 0)
+
+    def _known_from(self, first: int) -> dict[sp.Symbol, sp.Expr]:
+        """Order parameters where the inputs of all layers from number `first` on are known."""
+        behind = replace(self, layers=self.layers[:first]) if first else None
         found = dict(behind.order_parameters_at(behind.telling_precision)) if behind else {}
-        for m, mhat, rho in list(zip(self.order_parameters[::2], self.order_parameters[1::2], self.powers,
-                                     strict=False))[len(found) // 2:]:
+        names = self.order_parameters[2 * first :]
+        for m, mhat, rho in zip(names[::2], names[1::2], self.powers[first:], strict=False):
             found |= {m: rho, mhat: sp.oo}
         return found
+
+    @property
+    def exact_state(self):
+        """Where a layer with a jump has an input of atoms, which can then be known exactly (see above).
+
+        Of the last such layer: the entropy of its input per component of v, and the order parameters.
+        """
+        for k in reversed(range(len(self.layers))):
+            activation, _ = self.layers[k]
+            if activation.noise != 0 or activation.input_noise != 0:
+                return None
+            below = replace(self, layers=self.layers[:k]) if k else self.latent
+            if activation.has_jump and below.continuous_weight.is_zero:
+                return self.sizes[k] * below.entropy, self._known_from(k)
+        return None
 
     def log_evidence(self, A):
         names, total = self.order_parameters, sp.S.Zero

@@ -13,7 +13,10 @@ import sympy as sp
 from .landscape import Landscape
 from .parameters import Parametrised
 
-__all__ = ["CouplingForm", "Criterion", "LimitState", "Model", "ParametricForm", "Reciprocal", "StateKind", "WorkingForm", "solve_linear"]
+__all__ = [
+    "CouplingForm", "Criterion", "LimitState", "Model", "ParametricForm", "Reciprocal", "StateKind", "WorkingForm",
+    "solve_linear",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +95,8 @@ class LimitState:
         The free entropy is +infinity for controls above this value (and -infinity below it).
     stable_above, stable_below : expression or None
         Control value at which its stability changes; always stable if both are None.
+    slopes : mapping of Symbol to expression
+        By how much order parameters grow with the control.
     """
 
     name: str
@@ -101,6 +106,7 @@ class LimitState:
     infinite_above: sp.Expr | None = None
     stable_above: sp.Expr | None = None
     stable_below: sp.Expr | None = None
+    slopes: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,6 +116,11 @@ class Prior(Parametrised):
         """Those where the signal is known."""
         return {}
 
+    @property
+    def exact_state(self) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]] | None:
+        """Entropy and order parameters of a state in which the signal is known at any noise; None if there is none."""
+        return None
+
     def order_parameters_at(self, A: Any) -> dict[sp.Symbol, sp.Expr]:
         """Those at precision A."""
         return {}

@@ -133,10 +133,17 @@ class WignerByRatio(_Wigner):
 
     @property
     def limit_states(self):
-        if self.prior.uninformed_overlap != 0:
-            return ()
-        nothing = dict.fromkeys((m, mhat, *self.prior.order_parameters), sp.S.Zero)
-        return (LimitState(
-            name="no signal", end="start", values={**nothing, V: self.rho}, free_entropy=sp.S.Zero,
-            stable_below=1 / self.prior.susceptibility,
-        ),)
+        states = []
+        if self.prior.uninformed_overlap == 0:
+            nothing = dict.fromkeys((m, mhat, *self.prior.order_parameters), sp.S.Zero)
+            states.append(LimitState(
+                name="no signal", end="start", values={**nothing, V: self.rho}, free_entropy=sp.S.Zero,
+                stable_below=1 / self.prior.susceptibility,
+            ))
+        if (found := self.prior.exact_state) is not None:
+            entropy, inner = found
+            states.append(LimitState(
+                name="perfect recovery", end="stop", values={m: self.rho, V: sp.S.Zero, mhat: sp.S.Zero, **inner},
+                slopes={mhat: self.rho}, free_entropy=snr * self.rho**2 / 4 - entropy,
+            ))
+        return tuple(states)

@@ -23,10 +23,12 @@ from ..equations.result import Status
 from ..theory.channels import Channel
 from ..theory.glm import GLM
 from ..theory.priors import Prior
-from .amp import INFORMED, NUDGE, AmpRun, amp, needs_nudge
+from .amp import AmpRun, amp
 from .comparison import Bar, attributes, judged, score, summarised
 from .judge import Judge
 from .settings import check_settings, checked_sizes, real_number, split_controls
+from .side import INFORMED, NUDGE
+from .symmetry import needs_nudge
 from .teacher import Instance, generators, sample_instance, sample_output
 
 __all__ = ["amp_trajectories", "crosscheck_amp"]

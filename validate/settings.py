@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..theory.glm import GLM
-from .amp import STARTS
+from .side import STARTS
 
 __all__ = ["check_settings", "checked_sizes", "real_number", "split_controls", "whole"]
 
