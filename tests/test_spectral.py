@@ -158,6 +158,11 @@ def test_linear_generator_reaches_the_bayes_optimal_error():
     assert table["status"][0] is Status.CONVERGED
 
 
+def test_sign_generator_is_better_estimated_by_bayes():
+    """Published: ratio 4, delta 0.37, mmse 0.0703869; the best multiple of LAMP's estimate has more."""
+    assert 1 - spectral_overlaps(one_layer(sp.Sign(), 4), delta=0.37)["lamp"][0] > 0.0703869
+
+
 @pytest.mark.parametrize("delta", [0.01, 1.3, 2.9])
 def test_linear_generator_against_thirty_digits(delta):
     """One layer on Gaussian latents: 1/t = (1/m - 1/(1 + alpha m)) with q = 1 - h(t), solved by mpmath."""
