@@ -62,7 +62,7 @@ def test_table_is_that_of_other_comparisons():
     ours = crosscheck_network(MODEL, size=200, instances=2, sweeps=64, alpha=0.05, temperature=0.3)
     others = crosscheck(sp.GLM(sp.Gaussian(), sp.Linear(noise=0.1)), size=100, instances=2, alpha=1.0)
     assert list(ours.columns) == list(others.columns)
-    assert set(others.attrs) - {"max_iterations", "tolerance", "damping"} <= set(ours.attrs)
+    assert set(others.attrs) - {"max_iterations", "tolerance", "damping", "iterations"} <= set(ours.attrs)
     assert list(ours["quantity"]) == ["overlap", "energy", "self_overlap", "r"]
     assert ours.attrs["state"] == "retrieval"
     assert ours.attrs["controls"] == {"alpha": 0.05, "temperature": 0.3}

@@ -221,7 +221,7 @@ def noisier_instances(monkeypatch):
     def sampled(prior, channel, *settings):
         return sample_instance(prior, sp.Linear(noise=0.5), *settings)
 
-    monkeypatch.setattr("spinodal.validate.message_passing.sample_instance", sampled)
+    monkeypatch.setattr("spinodal.validate.glm_plan.sample_instance", sampled)
 
 
 @pytest.mark.usefixtures("noisier_instances")
@@ -260,7 +260,7 @@ def test_lost_instances_have_a_status(monkeypatch):
         lost.append(run)
         return run if len(lost) > 1 else dataclasses.replace(run, converged=False)
 
-    monkeypatch.setattr("spinodal.validate.message_passing.amp", lose_the_first)
+    monkeypatch.setattr("spinodal.validate.glm_plan.amp", lose_the_first)
     table = crosscheck(REGRESSION, size=200, instances=4, alpha=1.0)
     assert (table["converged"] == 3).all()
     assert table["z"].notna().all()
@@ -275,7 +275,7 @@ def test_fewer_than_two_converged_instances_have_a_status(monkeypatch, converged
         runs.append(amp(*arguments, **settings))
         return dataclasses.replace(runs[-1], converged=len(runs) <= converged)
 
-    monkeypatch.setattr("spinodal.validate.message_passing.amp", lose_all_but)
+    monkeypatch.setattr("spinodal.validate.glm_plan.amp", lose_all_but)
     table = crosscheck(REGRESSION, size=200, instances=3, alpha=1.0)
     assert (table["converged"] == converged).all()
     assert (table["status"] == Status.NOT_CONVERGED).all()

@@ -19,7 +19,8 @@ and f_v (:mod:`spinodal.validate.side`): multi-layer message passing, with two p
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,6 +61,8 @@ class AmpRun:
     change : float
         That change, in the last iteration.
     iterations : int
+    others : mapping of str to array
+        Estimates of whatever else is inferred.
     """
 
     estimate: Array
@@ -68,6 +71,7 @@ class AmpRun:
     converged: bool
     change: float
     iterations: int
+    others: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def overlap(self) -> float:
@@ -125,8 +129,9 @@ def amp(
 class Observation(Protocol):
     """What is seen of a signal, between iterations."""
 
-    #: whether a signal that is believed to be known explains what is seen
-    explained: bool
+    @property
+    def explained(self) -> bool:
+        """Whether a signal that is believed to be known explains what is seen."""
 
     def __call__(self, side: Side) -> tuple[float, Array]:
         """Return the messages A and B to the signal, given its estimate."""

@@ -59,12 +59,12 @@ def summarised(rows: list[dict[str, Any]]) -> str:
 
 
 def attributes(
-    model: Model, rng: Any, random: np.random.Generator, start: str, values: dict[str, Any], alpha: float
+    model: Model, rng: Any, random: np.random.Generator, start: str, controls: dict[str, Any]
 ) -> dict[str, Any]:
     """Settings and seeds, as a table keeps them."""
     sequence = random.bit_generator.seed_seq
     entropy = getattr(sequence, "entropy", None)
-    return {"model": str(model), "controls": {"alpha": alpha, **{k: float(v) for k, v in values.items()}},
+    return {"model": str(model), "controls": {k: float(v) for k, v in controls.items()},
             "start": start, "seed": rng if isinstance(rng, int) else str(entropy), "entropy": str(entropy),
             "spawn_key": [int(key) for key in getattr(sequence, "spawn_key", ())]}
 

@@ -19,12 +19,13 @@ def crosscheck(model: Model, *, size: int | None = None, instances: int = 16, rn
                **settings: Any) -> pd.DataFrame:
     """Compare simulations of finite size with the theory.
 
-    A generalized linear model is compared with message passing on sampled instances, a network of spins with Monte
-    Carlo on sampled networks, a random landscape with the critical points of sampled ones.
+    A generalized linear model and a spiked matrix are compared with message passing on sampled instances, whatever the
+    prior, a network of spins with Monte Carlo on sampled networks, a random landscape with the critical points of
+    sampled ones.
 
     Parameters
     ----------
-    model : GLM, Hopfield, SphericalSpinGlass or MatrixTensor
+    model : GLM, SpikedWigner, SpikedWishart, Hopfield, SphericalSpinGlass or MatrixTensor
     size : int, optional
         Components of the signal, or spins; 2000 if it is not given.  Of landscapes, the dimension of the sphere's
         space: about 10 where critical points are counted, 300 where the minimum beside a signal is sought.
@@ -60,4 +61,4 @@ def crosscheck(model: Model, *, size: int | None = None, instances: int = 16, rn
         from .landscape_check import crosscheck_landscape
 
         return crosscheck_landscape(model, **shared)
-    return crosscheck_amp(model, **shared)  # type: ignore[arg-type]  # says what is no model
+    return crosscheck_amp(model, **shared)  # says what is no model

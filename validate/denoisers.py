@@ -268,6 +268,12 @@ def _is_zero(value: Any) -> bool:
 
 
 def require_numbers(what: str, part: Prior | Channel) -> None:
+    """Refuse a prior or a channel that holds symbols.
+
+    Raises
+    ------
+    ValueError
+    """
     if part.free_symbols:
         names = ", ".join(sorted(symbol.name for symbol in part.free_symbols))
         raise ValueError(f"{what} = {part!r} holds symbols: give values for {names}, with model.at({{...}})")

@@ -171,7 +171,7 @@ def crosscheck_network(
     rows = judged(rows)
     table = pd.DataFrame(rows)
     table.attrs.update(
-        attributes(concrete, rng, random, kind, {"temperature": temperature} | values, alpha), state=kind,
+        attributes(concrete, rng, random, kind, {"alpha": alpha, "temperature": temperature} | values), state=kind,
         sizes=list(all_sizes), instances=instances, sweeps=sweeps, notes=list(notes),
         trend=_trend(rows, kind),
         summary="; ".join([summarised(rows), *notes]),

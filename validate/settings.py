@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..theory.glm import GLM
+from ..theory.model import Model
+from ..theory.spiked import SpikedWigner
+from ..theory.wishart import SpikedWishart
 from .side import STARTS
 
 __all__ = ["check_settings", "checked_sizes", "real_number", "split_controls", "whole"]
@@ -23,9 +26,9 @@ def check_settings(
     TypeError, ValueError
         Naming the setting, its value and the cure.
     """
-    if not isinstance(model, GLM):
-        raise TypeError(f"model = {model!r} is a {type(model).__name__}: give a GLM(prior, channel) to message "
-                        "passing")
+    if not isinstance(model, (GLM, SpikedWigner, SpikedWishart)):
+        raise TypeError(f"model = {model!r} is a {type(model).__name__}: give a GLM(prior, channel), a "
+                        "SpikedWigner(prior) or a SpikedWishart(prior_u, prior_v) to message passing")
     whole("instances", instances, 2, "a standard error needs two")
     whole(name, max_iterations, 1, "")
     if start not in STARTS:
@@ -63,14 +66,26 @@ def real_number(name: str, value: Any, low: float, high: float, cure: str) -> fl
     return float(value)
 
 
-def split_controls(model: GLM, controls: dict[str, Any]) -> tuple[float, dict[str, Any]]:
-    """Check the controls; return alpha and the others."""
+def split_controls(model: Model, controls: dict[str, Any]) -> dict[str, Any]:
+    """Check the controls and return them by name; the model's own ones are positive numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the control, its value and the cure.
+    """
     checked = {symbol.name: value for symbol, value in model.check_controls(controls).items()}
-    alpha = checked.pop("alpha")
-    try:
-        number = float(alpha)
-    except (TypeError, ValueError):
-        raise TypeError(f"alpha = {alpha!r} is not a number: give n/p, a positive one") from None
-    if not (math.isfinite(number) and number > 0) or isinstance(alpha, (bool, str)):
-        raise ValueError(f"alpha = {alpha} is not a finite positive number: give n/p > 0")
-    return number, checked
+    for own in model.own_controls:
+        name, value = own.name, checked[own.name]
+        cure = _CURES.get(name, "a positive number")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} = {value!r} is not a number: give {cure}") from None
+        if not (math.isfinite(number) and number > 0) or isinstance(value, (bool, str)):
+            raise ValueError(f"{name} = {value} is not a finite positive number: give {cure}")
+        checked[name] = number
+    return checked
+
+
+_CURES = {"alpha": "n/p > 0", "delta": "the variance of the noise, > 0"}
