@@ -30,16 +30,13 @@ from numpy.typing import NDArray
 from ..theory.channels import Channel
 from ..theory.priors import Prior
 from .denoisers import output_denoiser
-from .side import STARTS, MatrixStage, Side
+from .side import RECOVERED, STARTS, MatrixStage, Side
 from .symmetry import needs_nudge
 from .teacher import Instance
 
 __all__ = ["STARTS", "AmpRun", "Observation", "amp", "iterate"]
 
 Array = NDArray[np.float64]
-
-RECOVERED = 1e-9  #: V, in units of E x^2, below which the signal is called recovered
-EXPLAINED = 30.0  #: ... if mean g^2 is at most so many times -mean dg/dw, to which it is equal on average
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +196,7 @@ class _Outputs:
 
     @property
     def explained(self) -> bool:
-        return self._stage.square <= EXPLAINED * self._stage.precision
+        return self._stage.explained
 
     def measure(self) -> dict[str, float]:
         return {}

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..equations.result import Status
-from .amp import RECOVERED, AmpRun
+from .amp import AmpRun
+from .side import RECOVERED
 
 __all__ = ["Plan"]
 

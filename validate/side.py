@@ -37,13 +37,15 @@ from .layer_denoisers import layer_denoiser
 from .symmetry import free_signs, nudged_inputs
 from .teacher import Sampled
 
-__all__ = ["INFORMED", "NUDGE", "STARTS", "MatrixStage", "Side", "numbers_of", "of_left"]
+__all__ = ["INFORMED", "NUDGE", "RECOVERED", "STARTS", "MatrixStage", "Side", "numbers_of", "of_left"]
 
 Array = NDArray[np.float64]
 
 STARTS = ("uninformative", "informative")
 NUDGE = 0.01  #: overlap, in units of E x^2, of an uninformative start where overlap 0 is a fixed point
 INFORMED = 1e-3  #: mse, in units of E x^2, of an informative start
+RECOVERED = 1e-9  #: V, in units of E x^2, below which a signal is called recovered
+EXPLAINED = 30.0  #: ... if mean g^2 is at most so many times -mean dg/dw, to which it is equal on average
 VARIANCE_FLOOR = 1e-12  #: in units of E x^2: V is kept above, where divisions by it keep their digits
 
 
@@ -72,6 +74,7 @@ class MatrixStage:
         self._matrix, self._ratio, self._damping = matrix, matrix.shape[0] / matrix.shape[1], damping
         self._g: Array = np.zeros(matrix.shape[0])
         self._estimate: Array | None = None
+        self.told: tuple[float, Array] = (0.0, np.zeros(matrix.shape[1]))  #: A and B, as last returned
         self.precision = 0.0  #: A, as averaged
         self.square = 0.0  #: alpha mean g^2, to which it is equal on average
 
@@ -93,7 +96,13 @@ class MatrixStage:
         # which makes the Onsager term, is lost in its fluctuations: then the second is the precision
         self.square = self._ratio * float(self._g @ self._g) / self._g.size
         lost = self.precision <= 3 * self._ratio * _spread(slope) / math.sqrt(slope.size)
-        return (max(self.square, 1e-30) if lost else self.precision), b
+        self.told = (max(self.square, 1e-30) if lost else self.precision), b
+        return self.told
+
+    @property
+    def explained(self) -> bool:
+        """Whether a signal that is believed to be known explains what is seen above."""
+        return self.square <= EXPLAINED * self.precision
 
 
 class Side:
@@ -180,7 +189,10 @@ class Side:
             stage, estimate, variance = self._stages[level - 1], self.estimates[level - 1], self.variances[level - 1]
             w = stage.field(estimate, variance)
             mean, spread, g, slope = self._layers[level - 1](field, precision, w, variance)
-            precision, field = stage.answer(estimate, g, slope)
+            # a part that is found so surely that the layer above says nothing more of it stays what it is: a sum of
+            # so few g would be lost, and the next step would start afresh
+            known = variance < RECOVERED * self.powers[level - 1] and stage.explained
+            precision, field = stage.told if known else stage.answer(estimate, g, slope)
             self._update(level, mean, spread)
         self._update(0, *self._latent(precision, field))
         change = self.estimates[-1] - before
