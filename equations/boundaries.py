@@ -157,7 +157,7 @@ class LimitCrossing(Boundary):
         control = np.exp(point.log_control)
         gap = point.free_entropy - limit["free_entropy"] - limit["free_entropy_slope"] * control
         return (point, gap, (point.free_entropy_slope - limit["free_entropy_slope"]) * control,
-                point.free_entropy_error + errors * (1 + control))
+                point.free_entropy_error + errors["free_entropy"] + errors["free_entropy_slope"] * control)
 
     def evaluate(self, y):
         x, u, rows = y[:, 0], y[:, 1], len(y)
@@ -201,8 +201,10 @@ class Change(Boundary):
         overlap, error = (values[name.name] for name in self.surface.names())
         with np.errstate(all="ignore"):
             entropy = values["free_entropy"] + values["free_entropy_slope"] * value
-            found = self._vertices(u, None, log_control=np.log(value), error=errors / np.abs(value) + 2 * _EPS,
-                                   overlap=overlap, mse=error, free_entropy=entropy)
+            found = self._vertices(
+                u, None, log_control=np.log(value), error=errors[self.what] / np.abs(value) + 2 * _EPS,
+                overlap=overlap, mse=error, free_entropy=entropy,
+            )
         return found
 
 
@@ -226,7 +228,9 @@ class LimitPair(Boundary):
         with np.errstate(all="ignore"):
             rate = low["free_entropy_slope"] - high["free_entropy_slope"]
             value = (high["free_entropy"] - low["free_entropy"]) / rate
-            moved = (low_error + high_error) * (1 + np.abs(value)) / np.abs(rate * value)
+            blur = sum(errors["free_entropy"] + errors["free_entropy_slope"] * np.abs(value)
+                       for errors in (low_error, high_error))
+            moved = blur / np.abs(rate * value)
             overlap, error = (name.name for name in self.surface.names())
             return self._vertices(
                 u, None, log_control=np.log(value), error=moved + 2 * _EPS, overlap=low[overlap], mse=low[error],

@@ -242,7 +242,7 @@ def from_limit(curve: Curve, limit: Limit, control: np.ndarray,
             order_parameters=order_parameters[k], free_entropy=float(entropy[k]),
             observables={name: float(value[k]) for name, value in observables.items()},
             eigenvalues=(float(eigenvalue[k]),), stable=bool(stable[k]), residual=0.0,
-            error=float(limit.error * (1 + abs(limit.free_entropy_slope) * control[k])), status=Status.LIMIT,
+            error=float(max(limit.entropy_error_at(control[k]), *limit.errors.values())), status=Status.LIMIT,
             controls=labels[k] if labels else {}, state=limit.state.name,
         )
         for k in range(len(control))

@@ -17,6 +17,7 @@ from .derive import explicit_curve
 __all__ = ["Formulas", "Limit", "LimitFormulas", "Points"]
 
 _EPS, _TINY = np.finfo(float).eps, np.finfo(float).tiny
+_SMALL_INFORMATION = 1e-6  # nats: scale of an information that a free entropy is made of, for faint and sparse signals
 Parameters = Mapping[sp.Symbol, Any]
 
 
@@ -82,7 +83,7 @@ class Limit:
     values: Mapping[str, float]
     free_entropy: float  # at control 0
     free_entropy_slope: float  # by the control
-    error: float
+    errors: Mapping[str, float]  # absolute, of every number
     infinite_above: float
     stable_from: float
     stable_to: float
@@ -94,6 +95,10 @@ class Limit:
         if np.isnan(self.infinite_above):
             return self.free_entropy + self.free_entropy_slope * control
         return np.where(control > self.infinite_above, np.inf, -np.inf)
+
+    def entropy_error_at(self, control):
+        """Absolute error of a finite free entropy at a control value."""
+        return self.errors["free_entropy"] + self.errors["free_entropy_slope"] * np.asarray(control, float)
 
     def stable_at(self, control):
         """Whether small deviations shrink."""
@@ -133,7 +138,7 @@ class Formulas:
         solved = {*form.sensitivity}
         rates = {name for name in self._names if name.name.endswith("'")}
         self._state_scales = [np.inf if name.name.endswith("''") else 0.0 if name in solved or name in rates
-                              else 1.0 if name.name.startswith("I_") else 0.0 for name in self._names]
+                              else _SMALL_INFORMATION if name.name.startswith("I_") else 0.0 for name in self._names]
         self._value_scales = [0.0, 1.0, np.inf, *[np.inf] * len(sensitivities), 1.0, 1.0]
         self.limits = tuple(LimitFormulas(state, form.control) for state in model.limit_states)
         self._starts_from_nothing = any(limit.state.end == "start" for limit in self.limits)
@@ -225,12 +230,14 @@ class LimitFormulas:
         self._names = tuple(name for name in written if name not in self._fixed)
         self._compiled, self._numbers = compile_expressions([written[name] for name in self._names])
 
-    def at(self, parameters: Parameters | None = None, rows: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Values by name, arrays of shape (rows,), and the largest of their absolute errors."""
+    def at(self, parameters: Parameters | None = None, rows: int = 1,
+           ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Values by name, arrays of shape (rows,), and their absolute errors."""
         found = self._compiled({**(parameters or {}), **self._numbers}, scales=[1.0] * len(self._names))
         values = {name: np.broadcast_to(value, (rows,)) for name, value in zip(self._names, found.values, strict=True)}
+        errors = {name: np.broadcast_to(error, (rows,)) for name, error in zip(self._names, found.errors, strict=True)}
         values |= {name: np.full(rows, value) for name, value in self._fixed.items()}
-        return values, np.broadcast_to(found.errors.max(axis=0), (rows,))
+        return values, errors | {name: np.zeros(rows) for name in self._fixed}
 
     def numbers(self) -> Limit:
         """The limit state of a model without free controls."""
@@ -241,6 +248,6 @@ class LimitFormulas:
             state=self.state, values={x.name: values[x.name] for x in self.state.values},
             slopes={x.name: values[f"{x.name}'"] for x in self.state.slopes},
             free_entropy=values["free_entropy"], free_entropy_slope=values["free_entropy_slope"],
-            error=float(errors[0]), infinite_above=values["infinite_above"],
+            errors={name: float(error[0]) for name, error in errors.items()}, infinite_above=values["infinite_above"],
             stable_from=0.0 if np.isnan(above) else above, stable_to=np.inf if np.isnan(below) else below,
         )

@@ -62,7 +62,8 @@ class Branch:
     def entropy(self, control: float) -> tuple[float, float, float]:
         """Free entropy at a control value, its derivative by the control, and its error."""
         if self.limit is not None:
-            return float(self.limit.entropy_at(control)), self.limit.free_entropy_slope, self.limit.error
+            error = float(self.limit.entropy_error_at(control))
+            return float(self.limit.entropy_at(control)), self.limit.free_entropy_slope, error
         point = self.at(control)
         slope = float(point.free_entropy_slope[0])
         # the point solves the saddle point at a control that differs by rounding: f is linear in the difference

@@ -44,13 +44,15 @@ def written(part: Any) -> str:
         for field in dataclasses.fields(part):  # type: ignore[arg-type]
             value = getattr(part, field.name)
             by_name = by_name or field.kw_only is True
-            if field.default is not dataclasses.MISSING and value == field.default:
+            default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+            if default is not dataclasses.MISSING and value == default:
                 by_name = True
                 continue
             said.append(f"{field.name}={written(value)}" if by_name else written(value))
         return f"{type(part).__name__}({', '.join(said)})"
     if isinstance(part, (tuple, list)):
-        return f"[{', '.join(map(written, part))}]"
+        said = ", ".join(map(written, part))
+        return f"({said})" if any(isinstance(one, Parametrised) for one in part) else f"[{said}]"
     return f"{float(part):.6g}" if getattr(part, "is_Float", False) else str(part)
 
 

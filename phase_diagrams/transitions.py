@@ -62,7 +62,8 @@ def _continuous(curve: Curve, states: list[Branch]) -> list[Threshold]:
         # the curve leaves the state without signal upwards (its overlap grows from 0) or downwards (a jump)
         jump = None if first.stable else _neighbour(states, value * (1 + 1e-9), first.x_high, +1)
         found.append(Threshold(
-            kind="continuous", branch="uninformative", value=value, error=state.limit.error + 4e-16 * value, below=here,
+            kind="continuous", branch="uninformative", value=value, below=here,
+            error=state.limit.errors["stable_below"] + 4e-16 * value,
             above=jump.overlap(value) if jump else here, free_entropy=state.entropy(value)[0], states=(state,),
         ))
     return found
@@ -97,7 +98,8 @@ def _spinodals(curve: Curve, states: list[Branch]) -> list[Threshold]:
         perfect = state.overlap(value)
         found.append(Threshold(
             kind="spinodal", branch="uninformative" if from_below else "informative", value=value,
-            error=state.limit.error + 4e-16 * value, below=other.overlap(value) if other else perfect, above=perfect,
+            error=state.limit.errors["stable_above"] + 4e-16 * value,
+            below=other.overlap(value) if other else perfect, above=perfect,
             free_entropy=other.entropy(value)[0] if other else np.inf, states=(state,),
         ))
     return found
@@ -126,7 +128,8 @@ def _crossings(states: list[Branch]) -> list[Threshold]:
         if value > 0 and not any(t.value == value for t in found):
             perfect = state.overlap(value)
             found.append(Threshold(
-                kind="first_order", branch="equilibrium", value=value, error=state.limit.error + 4e-16 * value,
+                kind="first_order", branch="equilibrium", value=value,
+                error=state.limit.errors["infinite_above"] + 4e-16 * value,
                 below=perfect, above=perfect, free_entropy=np.inf, states=(state, state),
             ))
     return found
@@ -139,7 +142,7 @@ def _diverging(one: Branch, other: Branch) -> tuple[float, float, float] | None:
         return None
     value = limit.infinite_above
     if value > 0 and one.low < value < one.high:
-        return value, limit.error + 4e-16 * value, one.entropy(value)[0]
+        return value, limit.errors["infinite_above"] + 4e-16 * value, one.entropy(value)[0]
     return None
 
 

@@ -12,8 +12,9 @@ import sympy as sp
 from .channel_law import ChannelLaw
 from .coupling_lines import statements
 from .evidence import EvidenceMean, Law
+from .layers import LayerLaw, LayerMean
 from .model import Model
-from .parameters import formula_symbol
+from .parameters import formula_symbol, symbol
 from .prior_law import MixtureLaw
 
 __all__ = ["Line", "as_latex", "as_text", "escape_latex", "exposition", "units"]
@@ -54,6 +55,8 @@ def exposition(model: Model, references: Iterable[str] | None = None) -> tuple[L
     if model.solved_by == "couplings":
         lines += [Line("boundaries", name, f"{x.lhs} = {x.rhs}",
                        rf"\text{{{name}}}:\quad {latex(x.lhs)} = {latex(x.rhs)}") for name, x in statements(model)]
+    if model.reciprocal is not None:
+        lines += _weak_recovery(model, latex)
     if model.landscape is not None:
         lines += [Line("complexity", str(name), str(x), f"{latex(name)} = {latex(x)}")
                   for name, x in model.landscape.statements()]
@@ -73,8 +76,21 @@ def _free_entropy(model: Model, latex: Any) -> list[Line]:
     for equation in model.saddle_point():
         sides = (equation.lhs, equation.rhs)
         lines.append(Line("saddle point", str(sides[0]), str(sides[1]), " = ".join(map(latex, sides))))
-    laws = dict.fromkeys(mean.law for mean in sorted(entropy.atoms(EvidenceMean), key=str))
+    laws = dict.fromkeys(mean.law for mean in sorted(entropy.atoms(EvidenceMean, LayerMean), key=str))
     return lines + [_definition(law, latex) for law in laws]
+
+
+def _weak_recovery(model: Model, latex: Any) -> list[Line]:
+    """Where the state without signal loses stability, of a model that is solved in the inverse of a noise."""
+    inner = model.reciprocal
+    assert inner is not None
+    found = []
+    for state in inner.model.limit_states:
+        if state.stable_below is not None:
+            value = sp.simplify(1 / state.stable_below)
+            found.append(Line("boundaries", "weak recovery", f"{inner.outer} = {value}",
+                              rf"\text{{weak recovery}}:\quad {latex(symbol(inner.outer))} = {latex(value)}"))
+    return found
 
 
 def units(model: Model) -> dict[str, str]:
@@ -142,6 +158,14 @@ def _is_word(s: sp.Symbol) -> bool:
     return len(s.name) > 1 and "\\" not in sp.latex(s)
 
 
+def _pieces(law: ChannelLaw, latex: Any) -> tuple[str, str]:
+    """phi, as text and as LaTeX's cases."""
+    h = formula_symbol("h")
+    pieces = [(sp.expand(c * h + d), low, high) for low, high, c, d in law.pieces]
+    return (", ".join(f"{value} on ({low}, {high})" for value, low, high in pieces),
+            r" \\ ".join(rf"{latex(value)} & {latex(low)} < h < {latex(high)}" for value, low, high in pieces))
+
+
 def _definition(law: Law, latex: Any) -> Line:
     """What the average over the evidence of a law means."""
     if isinstance(law, MixtureLaw):
@@ -152,20 +176,28 @@ def _definition(law: Law, latex: Any) -> Line:
         )
         formula = rf"u_0 = \log Z(A, B) = {latex(log_partition)},\quad u_n = \partial_B^n u_0"
         return Line("averages", "E_x[F(u)](A)", text, rf"\mathbb{{E}}_\mathrm{{x}}[F(u)](A):\quad {formula}")
+    if isinstance(law, LayerLaw):
+        phi, cases = _pieces(law, latex)
+        text = (
+            f"layer {law.symbol}, v = phi(h) seen at precision A, h ~ N(omega, V), omega ~ N(0, m), B ~ N(A v, A): "
+            "log_partition = E L, overlap = E (dL/dB)**2, gain = E (dL/domega)**2, "
+            f"L = log E_h exp(B phi(h) - A phi(h)**2/2); phi(h) = {phi}"
+        )
+        formula = (
+            r"L = \log \mathbb{E}_{h \sim N(\omega, V)} e^{B \phi(h) - A \phi(h)^2/2},\quad "
+            rf"\phi(h) = \begin{{cases}} {cases} \end{{cases}}"
+        )
+        return Line("averages", f"log_partition, overlap, gain _{law.symbol}(A, V)", text,
+                    rf"\text{{layer {law.symbol}}}:\quad {formula}")
     if isinstance(law, ChannelLaw):
-        h = formula_symbol("h")
-        pieces = [(sp.expand(c * h + d), low, high) for low, high, c, d in law.pieces]
+        phi, cases = _pieces(law, latex)
         before = f" + sqrt({law.input_noise})*xi" if law.input_noise != 0 else ""
         after = f" + sqrt({law.noise})*xi'" if law.noise != 0 else ""
         text = (
             "average over omega ~ N(0, m), z ~ N(omega, V), y ~ P(y | z); u_n the n-th derivative by omega "
-            f"of u_0 = log Z(y; omega, V), Z = E_z P(y | z); y = phi(z{before}){after}; phi(h) = "
-            + ", ".join(f"{value} on ({low}, {high})" for value, low, high in pieces)
+            f"of u_0 = log Z(y; omega, V), Z = E_z P(y | z); y = phi(z{before}){after}; phi(h) = {phi}"
         )
         noises = [rf" + \sqrt{{{latex(x)}}}\,\xi" if x != 0 else "" for x in (law.input_noise, law.noise)]
-        cases = r" \\ ".join(
-            rf"{latex(value)} & {latex(low)} < h < {latex(high)}" for value, low, high in pieces
-        )
         formula = (
             r"u_0 = \log \mathbb{E}_{z \sim N(\omega, V)} P(y | z),\quad u_n = \partial_\omega^n u_0,\quad "
             + rf"y = \phi(z{noises[0]}){noises[1] + chr(39) * bool(noises[1])},\quad "

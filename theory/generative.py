@@ -275,8 +275,8 @@ class Generative(Prior):
         pairs = [(names[2 * k], names[2 * k + 1]) for k in range(len(self.layers))]
         above = [mhat for _, mhat in pairs[1:]] + [sp.sympify(A)]
         rows = zip(self.layers, pairs, above, self.powers, self.sizes[1:], strict=False)
-        for (activation, ratio), (m, mhat), precision, rho, size in rows:
-            law = LayerLaw(*activation.law.args)
+        for k, ((activation, ratio), (m, mhat), precision, rho, size) in enumerate(rows, start=1):
+            law = LayerLaw(*activation.law.args, sp.Integer(k))
             total += size * LayerMean("log_partition", law, precision, rho - m, m) - size / ratio * m * mhat / 2
         return total + self.sizes[0] * EvidenceMean(u[0], self.latent.law, pairs[0][1])
 

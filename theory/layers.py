@@ -79,10 +79,17 @@ _DERIVATIVES: Mapping[str, tuple[tuple[sp.Expr, str], tuple[sp.Expr, str]]] = {
 
 
 class LayerLaw(ChannelLaw):
-    """A layer as the law of its output; ``args`` are the pieces, the noise and the input noise."""
+    """A layer as the law of its output.
 
-    symbol = "v"
+    ``args`` are the pieces, the noise and the input noise; and, where formulas are to be read, the layer's number.
+    """
+
     ordered = False  # seen through Gaussian noise, pieces are added, not compared
+
+    @property
+    def symbol(self) -> str:  # type: ignore[override]
+        """What formulas call the layer."""
+        return "".join(f"{number}" for number in self.args[3:])
 
     @property
     def is_linear(self) -> bool:
@@ -255,7 +262,7 @@ class LayerMean(WrittenMean):
 
     def _latex(self, printer):
         times = ",".join(printer._print(time) for time in self.times[:2])
-        return rf"\mathrm{{{self.name.replace('_', chr(92) + '_')}}}_{{{self.law.symbol}}}({times})"
+        return rf"\mathrm{{{self.name.replace('_', ' ')}}}_{{{self.law.symbol}}}({times})"
 
     def _sympystr(self, printer):
         return f"{self.name}_{self.law.symbol}({', '.join(printer._print(time) for time in self.times[:2])})"
