@@ -17,9 +17,10 @@ from ..theory.channels import Channel
 from ..theory.generative import Generative
 from ..theory.glm import GLM
 from .amp import AmpRun, amp
+from .constants import numbers_of
 from .layered_evolution import evolve_glm
 from .plan import Plan
-from .side import INFORMED, NUDGE, numbers_of
+from .side import INFORMED, NUDGE
 from .symmetry import needs_nudge
 from .teacher import Instance, as_sampled, sample_instance, sample_output
 

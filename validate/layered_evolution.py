@@ -28,7 +28,8 @@ from ..theory.generative import Generative
 from ..theory.layers import LayerLaw, LayerMean
 from ..theory.parameters import formula_symbol
 from ..theory.priors import Prior
-from .side import INFORMED, NUDGE, numbers_of, of_left
+from .constants import numbers_of
+from .side import INFORMED, NUDGE, of_left
 from .symmetry import is_centred, needs_nudge, nudged_inputs
 
 __all__ = ["SideEvolution", "evolve_glm", "evolve_wigner", "evolve_wishart"]
@@ -108,6 +109,8 @@ class SideEvolution:
 
     def _averages(self, compiled: Any, values: dict[sp.Symbol, float], scales: tuple[float, ...]) -> list[float]:
         function, constants = compiled
+        if not np.isfinite(list(values.values())).all():  # a step before had no number
+            return [np.nan] * len(scales)
         with np.errstate(all="ignore"):
             found = function(values | constants, tolerance=_AVERAGES, scales=scales)
         self.missed |= bool((found.errors[:, 0] > 10 * _TOLERANCE * (np.abs(found.values[:, 0]) + scales)).any())
@@ -128,7 +131,7 @@ def _evolve(step: Callable[[], None], row: Callable[[], Row], sides: tuple[SideE
         step()
         rows.append({"iteration": iteration} | row())
         after = [np.array([side.m, side.V]) for side in sides]
-        if not np.isfinite(after[0]).all():
+        if not all(np.isfinite(values).all() for values in after):
             break
         if sides[0].V[-1] < _LEAST * sides[0].scale:
             status = Status.LIMIT

@@ -22,22 +22,21 @@ A data matrix seen through a channel is such a layer too, whose g comes from the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from ..equations.compile import compile_expressions
 from ..theory.priors import Prior
+from .constants import numbers_of
 from .denoisers import input_denoiser
 from .layer_denoisers import layer_denoiser
 from .symmetry import free_signs, nudged_inputs
 from .teacher import Sampled
 
-__all__ = ["INFORMED", "NUDGE", "RECOVERED", "STARTS", "MatrixStage", "Side", "numbers_of", "of_left"]
+__all__ = ["INFORMED", "NUDGE", "RECOVERED", "STARTS", "MatrixStage", "Side", "of_left"]
 
 Array = NDArray[np.float64]
 
@@ -47,12 +46,6 @@ INFORMED = 1e-3  #: mse, in units of E x^2, of an informative start
 RECOVERED = 1e-9  #: V, in units of E x^2, below which a signal is called recovered
 EXPLAINED = 30.0  #: ... if mean g^2 is at most so many times -mean dg/dw, to which it is equal on average
 VARIANCE_FLOOR = 1e-12  #: in units of E x^2: V is kept above, where divisions by it keep their digits
-
-
-def numbers_of(expressions: Sequence[sp.Expr]) -> tuple[float, ...]:
-    """Values of expressions without free symbols."""
-    compiled, constants = compile_expressions([sp.sympify(expression) for expression in expressions])
-    return tuple(float(value) for value in compiled(constants).values[:, 0])
 
 
 def of_left(values: Mapping[str, float]) -> dict[str, float]:
@@ -126,11 +119,13 @@ class Side:
     def __init__(self, prior: Prior, source: Sampled, damping: float = 0.0) -> None:
         self._source, self._damping = source, damping
         self._layers = [layer_denoiser(activation) for activation, _ in getattr(prior, "layers", ())]
-        self._latent = input_denoiser(getattr(prior, "latent", prior))
+        latent = getattr(prior, "latent", prior)
+        self._latent = input_denoiser(latent)
         self._stages = [MatrixStage(matrix, damping) for matrix in source.weights]
         self._prior = prior
-        self._mean, *self.powers = numbers_of([getattr(prior, "latent", prior).first_moment,
-                                               *getattr(prior, "powers", (prior.second_moment,))])
+        self._atoms = [latent.continuous_weight == 0]
+        self._atoms += [activation.is_flat for activation, _ in getattr(prior, "layers", ())]
+        self._mean, *self.powers = numbers_of([latent.first_moment, *getattr(prior, "powers", (prior.second_moment,))])
         self.estimates: list[Array] = []
         self.variances: list[float] = []
 
@@ -189,9 +184,10 @@ class Side:
             stage, estimate, variance = self._stages[level - 1], self.estimates[level - 1], self.variances[level - 1]
             w = stage.field(estimate, variance)
             mean, spread, g, slope = self._layers[level - 1](field, precision, w, variance)
-            # a part that is found so surely that the layer above says nothing more of it stays what it is: a sum of
-            # so few g would be lost, and the next step would start afresh
-            known = variance < RECOVERED * self.powers[level - 1] and stage.explained
+            # atoms that are found so surely that the layer above says nothing more of them stay what they are: a sum
+            # of so few g would be lost, and the next step would start afresh
+            sure = self._atoms[level - 1] and variance < RECOVERED * self.powers[level - 1]
+            known = sure and stage.explained
             precision, field = stage.told if known else stage.answer(estimate, g, slope)
             self._update(level, mean, spread)
         self._update(0, *self._latent(precision, field))

@@ -11,9 +11,9 @@ from ..equations.result import Status
 from ..theory.spiked import SpikedWigner
 from ..theory.wishart import SpikedWishart
 from .amp import AmpRun
+from .constants import numbers_of
 from .layered_evolution import evolve_wigner, evolve_wishart
 from .plan import Plan
-from .side import numbers_of
 from .spiked_amp import wigner_amp, wishart_amp
 from .teacher import as_sampled, sample_wigner, sample_wishart
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..theory.channels import Channel
 from ..theory.generative import Generative
-from ..theory.means import GaussianMean
 from ..theory.priors import DensityLaw, Prior
+from .constants import numbers_of
 
 __all__ = ["free_signs", "has_sign_symmetry", "is_centred", "needs_nudge", "nudged_inputs"]
 
@@ -30,8 +30,8 @@ def _centred_parts(prior: Prior) -> list[bool]:
     """Whether nothing is known of z, and of the layers' outputs, without observations."""
     if not isinstance(prior, Generative):
         return [float(prior.first_moment) == 0.0]
-    return [not overlap.has(GaussianMean) and float(overlap) <= _ZERO * float(rho)
-            for overlap, rho in zip(prior.uninformed_overlaps, prior.powers, strict=True)]
+    overlaps, powers = numbers_of(prior.uninformed_overlaps), numbers_of(prior.powers)
+    return [overlap <= _ZERO * rho for overlap, rho in zip(overlaps, powers, strict=True)]
 
 
 def nudged_inputs(prior: Prior, nudged: bool) -> list[bool]:
