@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .phase_diagrams.complexity import Complexity, complexity
     from .phase_diagrams.diagram import PhaseDiagram
     from .phase_diagrams.figures import plot_branches, plot_landscape
+    from .phase_diagrams.generative_figures import depth_table, plot_depth, plot_side_by_side
     from .phase_diagrams.rasters import raster
+    from .phase_diagrams.spectral import plot_spectral_overlaps, spectral_overlaps, spectral_thresholds
     from .phase_diagrams.thresholds import thresholds
     from .phase_diagrams.two_controls import phase_diagram
     from .theory.boltzmann import GaussianBernoulliRBM
@@ -56,6 +58,10 @@ if TYPE_CHECKING:
     from .theory.spin_glass import SphericalSpinGlass
     from .theory.wishart import SpikedWishart
     from .validate.crosscheck import crosscheck
+    from .validate.second_moments import second_moments_of_generator, second_moments_of_samples
+    from .validate.spectral import lamp, pca, sample_spiked
+    from .validate.spectral_check import spectral_check
+    from .validate.spectral_figures import digits_figure, spectral_overlaps_on_samples
 
 __version__ = "0.1.0"
 
@@ -97,12 +103,26 @@ __all__ = [
     "catalogue",
     "complexity",
     "crosscheck",
+    "depth_table",
+    "digits_figure",
     "equilibrium",
     "fixed_points",
+    "lamp",
+    "pca",
     "phase_diagram",
     "plot_branches",
+    "plot_depth",
     "plot_landscape",
+    "plot_side_by_side",
+    "plot_spectral_overlaps",
     "raster",
+    "sample_spiked",
+    "second_moments_of_generator",
+    "second_moments_of_samples",
+    "spectral_check",
+    "spectral_overlaps",
+    "spectral_overlaps_on_samples",
+    "spectral_thresholds",
     "state_evolution",
     "thresholds",
 ]
@@ -152,7 +172,21 @@ _HOME = {
     "plot_branches": "phase_diagrams.figures",
     "plot_landscape": "phase_diagrams.figures",
     "raster": "phase_diagrams.rasters",
+    "plot_spectral_overlaps": "phase_diagrams.spectral",
+    "spectral_overlaps": "phase_diagrams.spectral",
+    "spectral_thresholds": "phase_diagrams.spectral",
+    "plot_depth": "phase_diagrams.generative_figures",
+    "plot_side_by_side": "phase_diagrams.generative_figures",
+    "depth_table": "phase_diagrams.generative_figures",
     "crosscheck": "validate.crosscheck",
+    "lamp": "validate.spectral",
+    "pca": "validate.spectral",
+    "sample_spiked": "validate.spectral",
+    "second_moments_of_samples": "validate.second_moments",
+    "second_moments_of_generator": "validate.second_moments",
+    "spectral_check": "validate.spectral_check",
+    "digits_figure": "validate.spectral_figures",
+    "spectral_overlaps_on_samples": "validate.spectral_figures",
 }
 
 # The rooms are reachable as attributes too (sp.theory), without an import statement.
