@@ -51,8 +51,8 @@ def written(part: Any) -> str:
             said.append(f"{field.name}={written(value)}" if by_name else written(value))
         return f"{type(part).__name__}({', '.join(said)})"
     if isinstance(part, (tuple, list)):
-        said = ", ".join(map(written, part))
-        return f"({said})" if any(isinstance(one, Parametrised) for one in part) else f"[{said}]"
+        text = ", ".join(map(written, part))
+        return f"({text})" if any(isinstance(one, Parametrised) for one in part) else f"[{text}]"
     return f"{float(part):.6g}" if getattr(part, "is_Float", False) else str(part)
 
 

@@ -21,6 +21,13 @@ def test_systems_are_listed_in_order():
         "sparse-phase-retrieval",
         "relu-regression",
         "binary-linear",
+        "sparse-pca",
+        "gauss-bernoulli-pca",
+        "linear-generative-pca",
+        "sign-generative-pca",
+        "relu-generative-pca",
+        "generative-phase-retrieval",
+        "generative-compressed-sensing",
         "hopfield",
         "matrix-tensor",
         "p-spin",
@@ -35,8 +42,8 @@ def test_entry_is_complete(name):
     assert entry.along in entry.controls or entry.model.solved_by == "counting"
     assert set(entry.defaults) == set(entry.controls) - {entry.along}
     networks = {"temperature", "dreaming", "dataset_entropy"}
-    tensors = {"delta_2", "delta_p", "p"}
-    assert set(entry.controls) <= {"alpha", "rho", "noise", "input_noise", "width", "slope", *networks, *tensors}
+    spikes = {"delta", "ratio", "delta_2", "delta_p", "p"}
+    assert set(entry.controls) <= {"alpha", "rho", "noise", "input_noise", "width", "slope", *networks, *spikes}
     low, high = entry.between or (0, 1)
     assert 0 <= low < high
     assert all(re.search(r"\(\d{4}\)$", reference) for reference in entry.references)
@@ -56,13 +63,14 @@ def test_axes_of_the_diagram_are_two_controls_where_there_are_two(name):
     if len(entry.controls) == 1:
         assert (entry.x, entry.y) == (None, None)
         return
-    (across, low, high, *scale), (up, bottom, top) = entry.axis("x", {}), entry.axis("y", {})
+    (across, low, high, *scale), (up, bottom, top, *other_scale) = entry.axis("x", {}), entry.axis("y", {})
     assert entry.model.linear_control.name == entry.along
     assert entry.along in (across, up)
     assert across in set(entry.controls) - {up}
     assert 0 <= low < high
     assert 0 <= bottom < top
     assert scale in ([], ["linear"], ["log"])
+    assert other_scale in ([], ["linear"], ["log"])
     assert set(entry.settings({}, (across, up))) == set(entry.controls) - {across, up}
 
 

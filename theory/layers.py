@@ -212,7 +212,7 @@ def _bindings(terms: Mapping[str, Sequence[sp.Expr]]) -> list[tuple[sp.Symbol, s
             if len(index) == 2:
                 total += both * gap(index[0]) * gap(index[1])
             if len(index) == 3:
-                x, y, z = index
+                x, y, z = tuple(index)
                 third = names[z][k] + names[z][j] - 2 * _k(z)
                 total += both * (gap(x) * gap(y + z) + gap(y) * gap(x + z) + gap(z) * gap(x + y)
                                  + gap(x) * gap(y) * third)
