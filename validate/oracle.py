@@ -1,0 +1,352 @@
+r"""Decimation without a hint of the patterns: annealing, a judge that knows the theory, restarts.
+
+Every restart anneals the energy of Y_R from a state drawn from the prior; the first one that the judge accepts is the
+next estimate, and its contribution leaves the matrix.
+
+**The judge.**  Energies alone separate badly: that of a retrieval state scatters from pattern to pattern of one
+instance by about sqrt((delta + alpha)/(2N)) (the noise and the other patterns in the direction of that pattern), which
+at N = 1000, alpha = 0.03 and delta = 0.08 is 0.007, and the spin glass lies only 0.011 above.  No calibration on the
+instance helps, since the scatter is within it.  The local fields h = Y_R x/sqrt(N) of the same state tell more: with
+h_c = m xi + sqrt(r) z the cavity field and x the state in it (the reaction is along x), the squared distance of h from
+the line through x is, per component,
+
+.. math:: S = m^2 + r - (m^2 + r C)^2/v, \qquad r \to r/\beta^2,\; C \to \beta (v - q),
+
+to which a temperature T adds T [R(C) - R(0)], with R the R-transform of Y_R/sqrt(N).  It is a variance over the N components
+of this very state, so the shift of its energy drops out: in the example S = 0.111 in a retrieval state, 0.349 in a spin glass,
+and the scatter is 0.007.  The threshold lies between the two at equal distance in units of their scatter; an energy
+above the theory's by more than a given number of its own scatter is refused, too (x = 0 has S = 0), and so is a state
+that was found before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..phase_diagrams.store import Store, fingerprint
+from ..theory.priors import Prior
+from .annealing import Atoms, DenseCouplings, Walk, anneal
+from .decimation_instances import energy, matched, residual, symmetric, without
+from .settings import real_number, whole
+
+__all__ = ["Decimated", "Judge", "Prediction", "decimate", "expected_residual"]
+
+Array = NDArray[np.float64]
+
+_SIGMAS = 6.0  # of a retrieval state's energy or residual, above which it is refused
+_SAME = 0.5  # overlap, in units of the smaller norm, from which on two estimates are the same
+
+
+def expected_residual(*, m: Any, r: Any, C: Any, v: Any = 1.0, thermal: Any = 0.0) -> Any:
+    """S of a replica-symmetric state; arguments may be arrays.
+
+    Parameters
+    ----------
+    m : overlap with the pattern; 0 in a spin glass
+    r : variance of the cavity field, in units of energy (the free entropy's conjugate divided by beta^2)
+    C : response beta (v - q)
+    v : mean of x^2
+    thermal : T [R(C) - R(0)], 0 at zero temperature
+    """
+    return m**2 + r - (m**2 + r * C) ** 2 / v + thermal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What theory says of the state that every step looks for, and of the one that it may end in instead.
+
+    Attributes
+    ----------
+    energy : float or array (P,)
+        Of the retrieval state at step R, per N, with the diagonal and the quartic term.
+    residual : float or array (P,)
+        S of the retrieval state, as of `expected_residual`.
+    competing : float or array (P,)
+        S of the spin glass (m = 0) at the same step; nan where there is none.
+    """
+
+    energy: Any
+    residual: Any
+    competing: Any = math.nan
+
+    def judge(self, step: int, *, size: int, delta: float, left: int, fourth: float = 1.0) -> Judge:
+        """The judge of a step: `left` patterns are still in the matrix, `fourth` is E x^4 of the prior."""
+        mean, low, high = (
+            float(np.broadcast_to(value, ()) if np.ndim(value) == 0 else np.asarray(value)[step])
+            for value in (self.energy, self.residual, self.competing)
+        )
+        scatter = math.sqrt(2 * (delta**2 + left / size) / size)
+        if math.isnan(high):
+            threshold = low + _SIGMAS * scatter
+        else:
+            wide = math.sqrt(2 / size) * high  # of N independent squares
+            threshold = (low * wide + high * scatter) / (scatter + wide)
+        # noise and other patterns in the direction of this one, and the scatter of its norm: dE/dv = -v/2 at m = v = 1
+        spread = math.sqrt((delta + left / size) / (2 * size) + (fourth - 1) / (4 * size))
+        return Judge(energy=mean, spread=spread, residual=low, scatter=scatter, threshold=threshold)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Tells retrieval states from others.
+
+    Attributes
+    ----------
+    energy, spread : float
+        Of retrieval states, per N: theory's value and the standard deviation from pattern to pattern, to leading order.
+    residual, scatter : float
+        The same of S.
+    threshold : float
+        The largest S that is accepted.
+    """
+
+    energy: float
+    spread: float
+    residual: float
+    scatter: float
+    threshold: float
+
+    @property
+    def separation(self) -> float:
+        """How many standard deviations the threshold lies above the residual of a retrieval state."""
+        return (self.threshold - self.residual) / self.scatter
+
+    def accepts(self, energy: float, residual: float) -> bool:
+        """Whether a state of this energy and residual is a retrieval state."""
+        return residual <= self.threshold and energy <= self.energy + _SIGMAS * self.spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decimated:
+    """What decimation found.
+
+    Attributes
+    ----------
+    estimates : array (R, N)
+        In the order found; R < P if a step was given up.
+    steps : DataFrame
+        One row a step: step, t = R/P, restarts (made, the accepted one included), energy, residual, theory and
+        standard score of both, threshold, separation, accepted.
+    restarts : DataFrame
+        One row a restart that was judged: step, restart, energy, residual, accepted and, if patterns were given for
+        measuring, overlap (the largest modulus with a pattern that is not yet found) and wrong (accepted with an
+        overlap below 1/2, or refused with one above).
+    complete : bool
+    """
+
+    estimates: Array
+    steps: pd.DataFrame
+    restarts: pd.DataFrame
+    complete: bool
+
+    def matched(self, patterns: Array) -> pd.DataFrame:
+        """Say which pattern each estimate is; see `decimation_instances.matched`."""
+        return matched(self.estimates, patterns)
+
+
+def decimate(
+    matrix: Any,
+    prior: Prior,
+    *,
+    count: int,
+    delta: float,
+    prediction: Prediction,
+    temperatures: Any,
+    relax: bool = True,
+    max_restarts: int = 400,
+    seed: int = 0,
+    threads: int = 1,
+    store: Any = None,
+    progress: bool | Callable[[int, int], Any] = False,
+    reference: Any = None,
+) -> Decimated:
+    """Find `count` patterns of a noisy matrix, one after the other.
+
+    Parameters
+    ----------
+    matrix : array (N, N)
+        Y = xi xi^T/sqrt(N) + sqrt(delta) Z, symmetric.
+    prior : Prior
+        Of atoms, with E x^2 = 1.
+    count : int
+        P.
+    delta : float
+        Variance of the noise, for the scatter that the judge expects.
+    prediction : Prediction
+        Of the theory, for every step.
+    temperatures : array (sweeps,)
+        Of a restart, such as ``cooling(hot=1.2, cold=0.1, sweeps=300)``.
+    relax : bool
+        End every restart at zero temperature; False leaves a sample at the last temperature.
+    max_restarts : int
+        After which a step, and with it the run, is given up.
+    seed : int
+        Restart k of step R has its own random numbers: the result does not depend on `threads`, nor on
+        interruptions.
+    threads : int
+        Restarts that run at once.
+    store : Store or path, optional
+        Keeps every step as soon as it is done.  The same call continues where the last one was ended, by whatever
+        means.
+    progress : bool or callable
+        True: a bar on standard error; a callable gets the number of steps that are done and of all.
+    reference : array (N, P), optional
+        The patterns, for measuring: columns overlap and wrong of `restarts`.  They act on nothing else.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+    """
+    observed = symmetric("matrix", matrix)
+    atoms, size = Atoms(prior), observed.shape[0]
+    count = whole("count", count, 1, "it is the number of patterns, P")
+    delta = real_number("delta", delta, 0.0, math.inf, "it is the variance of the noise")
+    temperatures = _temperatures(temperatures)
+    max_restarts, seed = whole("max_restarts", max_restarts, 1, ""), whole("seed", seed, 0, "")
+    threads = whole("threads", threads, 1, "")
+    _check_prediction(prediction, count)
+    if reference is not None:
+        reference = np.asarray(reference, dtype=float)
+        if reference.ndim != 2 or reference.shape[0] != size:
+            raise ValueError(f"reference of shape {reference.shape}: give the patterns, ({size}, P)")
+    fourth = float(np.exp(atoms.logarithms) @ atoms.values**4)
+    task = {"matrix": _digest(observed), "prior": prior, "count": count, "delta": delta, "relax": relax, "seed": seed,
+            "temperatures": _digest(temperatures), "max_restarts": max_restarts,
+            "prediction": [_digest(value) for value in (prediction.energy, prediction.residual, prediction.competing)],
+            "reference": None if reference is None else _digest(reference)}
+    rows: list[dict[str, Any]] = []
+    tried: list[dict[str, Any]] = []
+    estimates: list[Array] = []
+    with (
+        nullcontext(store) if store is None or isinstance(store, Store) else Store(store) as kept,
+        ThreadPoolExecutor(threads) as pool,
+        _reporting(progress, count) as report,
+    ):
+        for step in range(count):
+            judge = prediction.judge(step, size=size, delta=delta, left=count - step, fourth=fourth)
+            key = None if kept is None else fingerprint((decimate, task, step))
+            record = None if kept is None else kept.get(key)
+            if record is None:
+                search = _Search(observed, atoms, judge, temperatures, relax, estimates, reference, (seed, step))
+                record = search(pool, threads, max_restarts)
+                if kept is not None:
+                    kept.put(key, record)
+            state = atoms.values[np.frombuffer(bytes.fromhex(record["state"]), dtype=np.int8)]
+            tried += [{"step": step, "restart": k, **one} for k, one in enumerate(record["tried"])]
+            rows.append(_row(step, count, record, judge))
+            if not record["accepted"]:
+                break
+            estimates.append(state)
+            without(observed, state)
+            report(step + 1)
+    return Decimated(estimates=np.array(estimates).reshape(-1, size), steps=pd.DataFrame(rows),
+                     restarts=pd.DataFrame(tried), complete=len(estimates) == count)
+
+
+class _Search:
+    """Restarts of one step."""
+
+    def __init__(self, matrix: Array, atoms: Atoms, judge: Judge, temperatures: Array, relax: bool,
+                 found: list[Array], reference: Array | None, seed: tuple[int, int]) -> None:
+        self._matrix, self._atoms, self._judge = matrix, atoms, judge
+        self._temperatures, self._relax, self._seed = temperatures, relax, seed
+        self._found = np.array(found).reshape(-1, matrix.shape[0])
+        self._couplings = DenseCouplings(matrix)
+        self._left = reference
+        if reference is not None and found:
+            taken = set(matched(self._found, reference)["pattern"])
+            self._left = np.delete(reference, sorted(taken), axis=1)
+
+    def restart(self, number: int) -> Walk:
+        """Anneal once, with random numbers that depend on seed, step and number only."""
+        rng = np.random.default_rng([*self._seed, number])
+        return anneal(self._couplings, self._atoms, self._temperatures, rng=rng, relax=self._relax)
+
+    def __call__(self, pool: Executor, together: int, most: int) -> dict[str, Any]:
+        """Restart until the judge accepts: the accepted state or, if there is none, that of lowest residual."""
+        tried: list[dict[str, Any]] = []
+        best, lowest = b"", math.inf
+        for first in range(0, most, together):
+            # restarts are judged in their order, so that it does not matter how many run together
+            for walk in pool.map(self.restart, range(first, min(first + together, most))):
+                one = self._judged(walk.state)
+                tried.append(one)
+                if one["accepted"]:
+                    return {"state": walk.index.tobytes().hex(), "accepted": True, "tried": tried}
+                if one["residual"] < lowest:
+                    best, lowest = walk.index.tobytes(), one["residual"]
+        return {"state": best.hex(), "accepted": False, "tried": tried}
+
+    def _judged(self, state: Array) -> dict[str, Any]:
+        own, spread = energy(self._matrix, state), residual(self._matrix, state)
+        norms = np.minimum(np.square(self._found).sum(axis=1), state @ state)
+        new = bool((np.abs(self._found @ state) <= _SAME * norms).all())
+        accepted = new and self._judge.accepts(own, spread)
+        one: dict[str, Any] = {"energy": own, "residual": spread, "accepted": accepted}
+        if self._left is not None:
+            overlap = float(np.abs(state @ self._left).max(initial=0.0)) / state.size
+            one |= {"overlap": overlap, "wrong": accepted != (overlap > _SAME)}
+        return one
+
+
+def _row(step: int, count: int, record: dict[str, Any], judge: Judge) -> dict[str, Any]:
+    tried = record["tried"]
+    last = tried[-1] if record["accepted"] else min(tried, key=lambda one: one["residual"])
+    return {"step": step, "t": step / count, "restarts": len(tried), "energy": last["energy"],
+            "energy_theory": judge.energy, "z_energy": (last["energy"] - judge.energy) / judge.spread,
+            "residual": last["residual"], "residual_theory": judge.residual,
+            "z_residual": (last["residual"] - judge.residual) / judge.scatter, "threshold": judge.threshold,
+            "separation": judge.separation, "accepted": record["accepted"]}
+
+
+def _temperatures(value: Any) -> Array:
+    found = np.asarray(value, dtype=float)
+    if found.ndim != 1 or found.size == 0 or not (np.isfinite(found) & (found >= 0)).all():
+        raise ValueError(f"temperatures = {value!r}: give an array of temperatures, one a sweep, such as "
+                         "cooling(hot=1.2, cold=0.1, sweeps=300)")
+    return found
+
+
+def _check_prediction(prediction: Any, count: int) -> None:
+    if not isinstance(prediction, Prediction):
+        raise TypeError(f"prediction = {prediction!r} is a {type(prediction).__name__}: give a Prediction")
+    for name in ("energy", "residual", "competing"):
+        shape = np.shape(getattr(prediction, name))
+        if shape not in ((), (count,)):
+            raise ValueError(f"prediction.{name} of shape {shape}: give a number, or one for each of {count} steps")
+    if not (np.isfinite(prediction.energy).all() and np.isfinite(prediction.residual).all()):
+        raise ValueError("prediction has an energy or residual that is not finite: where theory knows no retrieval "
+                         "state there is nothing to look for; give fewer steps as count")
+    if (np.asarray(prediction.competing) <= prediction.residual).any():
+        raise ValueError("prediction.competing is not above prediction.residual: the residual does not tell the two "
+                         "states apart; check the parameters of both")
+
+
+def _digest(values: Any) -> str:
+    found = np.ascontiguousarray(values, dtype=float)
+    return hashlib.sha256(repr(found.shape).encode() + found.tobytes()).hexdigest()
+
+
+@contextmanager
+def _reporting(progress: bool | Callable[[int, int], Any], total: int) -> Iterator[Callable[[int], Any]]:
+    """A function to be told the number of steps that are done."""
+    if callable(progress):
+        yield lambda done: progress(done, total)
+    elif progress:
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc="patterns", unit="", leave=False) as bar:
+            yield lambda done: bar.update(done - bar.n)
+    else:
+        yield lambda done: None
