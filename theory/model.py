@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -100,6 +100,8 @@ class StateKind:
     path : tuple of control names
         In which order the controls are moved from the anchor to where the state is wanted.  Along the last one every
         state of the kind lies on one curve.
+    temperature : str
+        Name of the control that is the temperature.
     """
 
     name: str
@@ -117,6 +119,7 @@ class StateKind:
     start: Mapping[sp.Symbol, sp.Expr]
     scanned: sp.Symbol | None
     path: tuple[str, ...]
+    temperature: str = "temperature"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,11 +188,17 @@ class Reciprocal:
         The same model with the inverse as its control.
     inner, outer : str
         The inverse's name, and the control's.
+    words : mapping of str to Model
+        What may be said of the control in place of a number, each with the model in which it is built.
+    infinite : bool
+        Whether the control may be infinite, where the inverse is 0.
     """
 
     model: Model
     inner: str
     outer: str
+    words: Mapping[str, Model] = field(default_factory=dict)
+    infinite: bool = False
 
 
 class Model(Parametrised):
