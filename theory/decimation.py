@@ -75,13 +75,15 @@ alpha, m = map(formula_symbol, ("alpha", "m"))
 delta, beta, temperature, q, v, r, u = map(symbol, ("delta", "beta", "temperature", "q", "v", "r", "u"))
 # unknowns that stay finite at T = 0: noise of the field, curvature, susceptibility
 s, a, chi = map(formula_symbol, ("_s", "_a", "_chi"))
-_v, _raised = map(formula_symbol, ("_v", "_raised"))  # E <x^2> as an unknown, and 1 + chi: unknowns are positive
+# unknowns of the states, which are positive: E <x>^2, E <x^2> and 1 + chi
+_q, _v, _raised = map(formula_symbol, ("_q", "_v", "_raised"))
 _h = formula_symbol("h")
 
 Mode = tuple[sp.Expr, sp.Expr]  # (weight, lambda)
 
 _FEW, _FAINT = 1e-6, 1e-3  # patterns per component, and noise, at which retrieval is found first
-_NOISY = 1e4  # noise at which the spin glass is found first: all that is chosen are the outermost atoms
+_NOISY = 1e3  # noise at which the spin glass is found first: all that is chosen are the outermost atoms
+_WARM = 0.1  # temperature at which retrieval of a prior with a density is found first
 _HOT = 100.0  # temperature at which the paramagnet is found first
 _SAMPLES = (sp.Rational(1, 7), sp.Rational(1, 3), sp.Rational(4, 5))  # of symbols, at which a prior is checked
 _UNIT = 1e-9
@@ -331,27 +333,29 @@ class DecimationByTemperature(_Decimation):
         silent = {"alpha", "delta"} <= zero  # nothing is noise
         kinds = []
         if T != 0 and self.is_symmetric:
-            kinds.append(self._kind("paramagnet", T, zero, sp.S.Zero, sp.S.Zero))
+            kinds.append(self._kind("paramagnet", T, zero, sp.S.Zero, is_noisy=False))
         if not silent:
-            kinds.append(self._kind("spin glass", T, zero, sp.S.Zero, s))
-        kinds.append(self._kind("retrieval", T, zero, m, sp.S.Zero if silent else s))
+            kinds.append(self._kind("spin glass", T, zero, sp.S.Zero, is_noisy=True))
+        kinds.append(self._kind("retrieval", T, zero, m, is_noisy=not silent))
         return tuple(kinds)
 
-    def _kind(self, name: str, T: sp.Expr, zero: frozenset[str], strength: sp.Expr, noise: sp.Expr) -> StateKind:
+    def _kind(self, name: str, T: sp.Expr, zero: frozenset[str], strength: sp.Expr, is_noisy: bool) -> StateKind:
         d = sp.S.Zero if "delta" in zero else delta
         modes = [] if "alpha" in zero else [(alpha, sp.S.One)]
         # of +-1 neither x^2 nor the curvature matters, and the susceptibility is an average that contains neither
         susceptibility = None if self.is_binary else _raised - 1
         second = sp.S.One if self.is_binary else _v
         curvature = sp.S.Zero if self.is_binary else _curvature(second, d, susceptibility, modes)
+        noise = sp.S.Zero if not is_noisy else s if self.is_binary else _q * _coupling(d, susceptibility, modes)
         site = self.site(T, strength, noise, curvature)
         response = site.susceptibility if self.is_binary else susceptibility
-        coupling = d + sum((weight * gain**2 / (1 - gain * response) ** 2 for weight, gain in modes), sp.S.Zero)
+        coupling = _coupling(d, response, modes)
         maps: dict[sp.Symbol, sp.Expr] = {}
         if strength != 0:
             maps[m] = site.overlap
-        if noise != 0:
-            maps[s] = site.self_overlap * coupling
+        # the state of message passing: m and s of binary x, else m, q, v and chi
+        if is_noisy:
+            maps |= {s: site.self_overlap * coupling} if self.is_binary else {_q: site.self_overlap}
         if not self.is_binary:
             maps |= {_v: site.second_moment, _raised: 1 + site.susceptibility}
         overlap = second - T * response
@@ -360,7 +364,7 @@ class DecimationByTemperature(_Decimation):
         free_energy = energy - T * entropy if T != 0 else energy
         transverse = [site.susceptibility] if strength == 0 else []
         instability = None if site.fluctuation is None else coupling * site.fluctuation
-        if noise == 0 and (d != 0 or modes):
+        if not is_noisy and (d != 0 or modes):
             transverse.append(instability)
         if instability == 0:
             instability = sp.S.Zero
@@ -382,41 +386,53 @@ class DecimationByTemperature(_Decimation):
             name=name, branch="informative" if strength != 0 else "uninformative", maps=maps,
             transverse=tuple(transverse), positive=tuple(positive), order_parameters=order_parameters,
             free_energy=free_energy, energy=energy, entropy=entropy, observables=observables, instability=instability,
-            temperature=self.temperature.name, **self._where(name, maps),
+            temperature=self.temperature.name, **self._where(name, maps, zero),
         )
 
-    def _where(self, name: str, maps: Mapping[sp.Symbol, sp.Expr]) -> dict[str, Any]:
+    def _where(self, name: str, maps: Mapping[sp.Symbol, sp.Expr], zero: frozenset[str]) -> dict[str, Any]:
         """Where a kind of state is easily found, what it is there, and the way from there."""
         top = max((abs(float(mu.subs(dict.fromkeys(mu.free_symbols, sp.Rational(1, 3))))) for _, mu, _ in
                    self.components), default=1.0)
         square = sp.Float(top) ** 2
         path = ("alpha", "delta") if self.nishimori else ("temperature", "alpha", "delta")
-        anchor = {"alpha": _FEW, "delta": _FAINT, "temperature": _FAINT if self.has_density else 0.0}
-        start = {m: sp.S.One, s: delta + alpha, _v: sp.S.One, _raised: 1 + sp.Float(0.5) * self.prior.continuous_weight}
+        anchor = {"alpha": _FEW, "delta": _FAINT, "temperature": 0.0}
+        if self.has_density:  # at temperatures far below the noise nothing tells a pattern from a sum of patterns
+            anchor |= {"delta": _WARM if self.nishimori else _FAINT, "temperature": _WARM}
+        start = {m: sp.S.One, s: delta + alpha, _q: sp.S.One, _v: sp.S.One, _raised: 1 + sp.Float(0.5) * self.prior.continuous_weight}
         if name == "paramagnet":
             anchor |= {"temperature": _HOT, "delta": _HOT if self.nishimori else _FAINT}
             start |= {_v: sp.S.One, _raised: 1 + 1 / self.temperature}
             path = ("alpha", "delta") if self.nishimori else ("alpha", "temperature", "delta")
-        elif name == "spin glass" and self.nishimori:
+        elif name == "spin glass" and (self.nishimori or "delta" in zero):
             # few patterns, no noise: susceptibility to 1, so that (1 - chi)^2 = alpha v/s with y = a A/2 sqrt(s) and
-            # y Phi(-y)/phi(y) about y (y + sqrt(y^2 + 8/pi))/2
-            y2 = 0 if self.is_binary else square**2 / (8 / sp.pi + 2 * square)
-            noise = 2 / sp.pi * square * sp.exp(-y2)
-            start |= {s: noise, _v: 2 * sp.sqrt(y2 * noise / square) if y2 != 0 else sp.S.One}
-            start[_raised] = 2 - sp.sqrt(alpha * start[_v] / noise)
+            # y phi(y)/Phi(-y) = A^2/2, about y (y + sqrt(y^2 + 8/pi))/2; with a density a = 1/chi, s = v a^2
+            start |= {s: sp.S.One, _raised: 2 - sp.sqrt(alpha)}
+            anchor |= {"delta": _FAINT, "temperature": 0.0}
+            if not self.has_density:
+                y2 = 0 if self.is_binary else square**2 / (8 / sp.pi + 2 * square)
+                start[s] = 2 / sp.pi * square * sp.exp(-y2)
+                start[_v] = sp.S.One if self.is_binary else 2 * sp.sqrt(y2 * start[s] / square)
+                start[_q] = start[_v]
+                start[_raised] = 2 - sp.sqrt(alpha * start[_v] / start[s])
         elif name == "spin glass":
             anchor |= {"delta": _NOISY, "temperature": 0.0}
             if self.has_density:  # a = sqrt(delta)
-                start |= {_v: 2 * sp.sqrt(delta), s: 2 * delta ** sp.Rational(3, 2), _raised: 1 + 1 / sp.sqrt(delta)}
+                start |= {_q: 2 * sp.sqrt(delta), _v: 2 * sp.sqrt(delta), _raised: 1 + 1 / sp.sqrt(delta)}
             else:
-                start |= {_v: square, s: square * delta, _raised: 1 + sp.sqrt(2 / (sp.pi * delta))}
-        return {"anchor": {c: anchor[c] for c in path}, "path": path, "scanned": s,
+                start |= {_q: square, _v: square, s: square * delta, _raised: 1 + sp.sqrt(2 / (sp.pi * delta))}
+        return {"anchor": {c: anchor[c] for c in path}, "path": path,
+                "scanned": s if self.is_binary else None,
                 "start": {x: sp.sympify(start[x]) for x in maps}}
 
 
 def _curvature(second: sp.Expr, d: sp.Expr, response: sp.Expr, modes: Sequence[Mode]) -> sp.Expr:
     """a."""
     return second - d * response - sum((weight * gain / (1 - gain * response) for weight, gain in modes), sp.S.Zero)
+
+
+def _coupling(d: sp.Expr, response: sp.Expr, modes: Sequence[Mode]) -> sp.Expr:
+    """s/q."""
+    return d + sum((weight * gain**2 / (1 - gain * response) ** 2 for weight, gain in modes), sp.S.Zero)
 
 
 def _energy(strength: sp.Expr, second: sp.Expr, overlap: sp.Expr, response: sp.Expr, T: sp.Expr, d: sp.Expr,

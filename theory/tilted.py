@@ -79,7 +79,7 @@ class TiltedMean(WrittenMean):
                 - curvature.diff(t) / (2 * temperature) * TiltedMean(_by_precision(self.moment), *law))
 
     def doit(self, **hints):
-        """Write the average as a ``GaussianMean``."""
+        """Write the average as a ``GaussianMean``; over a field without variance, out."""
         _, components, mean, variance, curvature, temperature = self.args
         A, B = curvature / temperature, _h / temperature
         logs = log_partition_terms(components, A, B)
@@ -95,7 +95,10 @@ class TiltedMean(WrittenMean):
                     *((p, sp.exp(name - _total)) for p, name in zip(weights, names, strict=True)),
                     *zip(k[1:], (first, second, third, fourth), strict=True),
                     (relative_entropy, _total - B * k[1] + A * (k[2] + k[1] ** 2) / 2)]
-        return GaussianMean(Let(self.moment, bindings), _h, mean, variance)
+        tilted = Let(self.moment, bindings)
+        if variance == 0:
+            return tilted.expand_bindings(self.moment).subs(_h, mean)
+        return GaussianMean(tilted, _h, mean, variance)
 
     def _latex(self, printer):
         return rf"\mathbb{{E}}_h\left[{printer._print(self.moment)}\right]"
