@@ -6,6 +6,7 @@ The formulas are those of ``theory/free_probability.py``; x is the shrunk eigenv
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ class Estimate(NamedTuple):
 def _compiled() -> dict[str, Callable[..., np.ndarray]]:
     """Functions of (x, alpha, delta), from their SymPy statements."""
     model = theory.NoisyGram()
-    formulas = {"slope": model.eigenvalue.diff(theory.x), "hilbert": model.hilbert_transform, "variance": model.variance}
+    formulas = {"slope": model.eigenvalue.diff(theory.x), "hilbert": model.hilbert_transform,
+                "variance": model.variance}
     return {name: sp.lambdify((theory.x, model.alpha, model.delta), formula, "numpy")
             for name, formula in formulas.items()}
 
@@ -320,7 +322,7 @@ def _geometry(alpha: mpmath.mpf, delta: mpmath.mpf):
         pinch = mpmath.re(roots[1])
         if not apart and marks[0][0] < pinch < marks[1][0]:  # the density is smallest nearby
             marks.insert(1, (pinch, pinch + delta * (1 + 1 / (pinch + delta) - alpha / pinch)))
-        for (left, from_), (right, to) in zip(marks[:-1], marks[1:], strict=True):
+        for (left, from_), (right, to) in itertools.pairwise(marks):
             sides = []
             for root in roots:
                 below = mpmath.re(root) <= left

@@ -5,12 +5,12 @@ E xi^2 = 1, P/N = alpha; Z_ij has variance 1 for i < j.  In units in which eigen
 
 .. math:: \frac{Y}{\sqrt N} = S + \sqrt\delta\, W, \qquad S = \frac{\xi \xi^T}{N},
 
-W with the semicircle on [-2, 2].  As N grows S is free of W, and has the Marchenko-Pastur law of ratio alpha whatever the
-law of xi (two moments are enough), so nothing below depends on the prior.
+W with the semicircle on [-2, 2].  As N grows S is free of W, and has the Marchenko-Pastur law of ratio alpha whatever
+the law of xi (two moments are enough), so nothing below depends on the prior.
 
-**Resolvent.**  g(z) = tr (z - Y/sqrt N)^{-1}/N; on the axis from below, g(lambda - i0) = h + i pi rho, rho the density of
-eigenvalues, h(lambda) = PV int rho(y)/(lambda - y) dy (without 1/pi).  R-transforms add: R = alpha/(1 - g) of S, which
-is a sum of alpha N free projectors, and R = delta g of the noise, so
+**Resolvent.**  g(z) = tr (z - Y/sqrt N)^{-1}/N; on the axis from below, g(lambda - i0) = h + i pi rho, rho the density
+of eigenvalues, h(lambda) = PV int rho(y)/(lambda - y) dy (without 1/pi).  R-transforms add: R = alpha/(1 - g) of S,
+which is a sum of alpha N free projectors, and R = delta g of the noise, so
 
 .. math:: z = \frac1g + \delta g + \frac{\alpha}{1 - g} .
 
@@ -30,7 +30,7 @@ eigenvalue of an estimate with the eigenvectors of Y; the next moment gives the 
 
 **The bulk is rational in the shrunk eigenvalue.**  For complex g the imaginary part of z = lambda says
 1/|g|^2 = delta + alpha/|1 - g|^2.  With x = 1/|g|^2 - delta this is |1 - g|^2 = alpha/x, which gives 2 h =
-1 + |g|^2 - alpha/x; put in the real part, x turns out to be the shrunk eigenvalue itself, and everything is explicit in it:
+1 + |g|^2 - alpha/x; put in the real part, x turns out to be the shrunk eigenvalue itself, and all is explicit in it:
 
 .. math:: h = \tfrac12\Big(1 + \frac{1}{x + \delta} - \frac\alpha x\Big), \quad \lambda = x + 2 \delta h, \quad
    \pi^2\rho^2 = \frac{1}{x + \delta} - h^2, \quad \operatorname{Var} = \frac{\delta x}{x + \delta} .
@@ -53,8 +53,8 @@ delta and alpha < 1, delta/2 for alpha > 1; alpha/2 for large delta, when alpha 
 .. math:: \frac{\delta}{y^2} + \frac{\alpha}{(1 - y)^2} = 1, \qquad x = y^2 - \delta, \qquad
    \lambda = y + \frac\delta y + \frac{\alpha y}{y - 1} .
 
-The left side is convex between its poles 0 and 1; one root is negative, one above 1, and of the two between, the ends of
-a gap, there are none unless its minimum there is below 1:
+The left side is convex between its poles 0 and 1; one root is negative, one above 1, and of the two between, the ends
+of a gap, there are none unless its minimum there is below 1:
 
 .. math:: \alpha^{1/3} + \delta^{1/3} < 1 .
 
@@ -71,6 +71,7 @@ from .parameters import symbol
 
 __all__ = ["NoisyGram", "g", "r_transform_poisson", "r_transform_semicircle", "shrunk", "x", "y", "z"]
 
+_alpha, _delta = map(symbol, ("alpha", "delta"))
 g, z = sp.symbols("g z")
 x = sp.Symbol("x", positive=True)  # shrunk eigenvalue
 y = sp.Symbol("y", real=True)  # 1/g at an edge
@@ -102,8 +103,8 @@ class NoisyGram:
         P/N, and the variance of the noise in an entry of Y; symbols unless given.
     """
 
-    alpha: sp.Expr = symbol("alpha")
-    delta: sp.Expr = symbol("delta")
+    alpha: sp.Expr = _alpha
+    delta: sp.Expr = _delta
 
     @property
     def r_transform(self) -> sp.Expr:
