@@ -69,7 +69,8 @@ from .special import LogSumExp, PoleEntropy
 from .thermal import spin_in_field
 from .tilted import Component, TiltedMean, choice_in_field, k, log_partition_terms, relative_entropy
 
-__all__ = ["Decimation", "DecimationByTemperature", "Mode", "Site", "free_energy_functional", "mode_energy"]
+__all__ = ["Decimation", "DecimationByTemperature", "Mode", "Site", "free_energy_functional", "mode_energy",
+           "pair_energy"]
 
 alpha, m = map(formula_symbol, ("alpha", "m"))
 delta, beta, temperature, q, v, r, u = map(symbol, ("delta", "beta", "temperature", "q", "v", "r", "u"))
@@ -451,6 +452,16 @@ def mode_energy(gain: sp.Expr, T: sp.Expr) -> sp.Expr:
     """T times the term of one mode of unit weight in Phi, in (v, chi): regular at T = 0."""
     gap = 1 - gain * chi
     return gain * (v - T * chi) / (2 * gap) - (T * sp.log(gap) / 2 if T != 0 else 0)
+
+
+def pair_energy(trace: sp.Expr, determinant: sp.Expr, T: sp.Expr) -> sp.Expr:
+    """The same of both modes of a pattern that was found, from the trace and the determinant of [[1, -m], [m, -v]].
+
+    prod (1 - lambda chi) = 1 - trace chi + determinant chi^2, and sum lambda/(1 - lambda chi) is minus the derivative
+    of its logarithm: no eigenvalue is needed, nor the root in which they lose their digits where m is nearly 1.
+    """
+    gap = 1 - trace * chi + determinant * chi**2
+    return (v - T * chi) * (trace - 2 * determinant * chi) / (2 * gap) - (T * sp.log(gap) / 2 if T != 0 else 0)
 
 
 def free_energy_functional(model: DecimationByTemperature, T: sp.Expr, unfound: sp.Expr) -> sp.Expr:
