@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
-from ..equations.reciprocal import inward
+from ..equations.reciprocal import chosen, inward
 from ..theory.model import Model
 from .coupling_diagram import coupling_diagram
 from .diagram import PhaseDiagram
@@ -64,6 +64,7 @@ def phase_diagram(
         For unknown, missing or impossible controls and windows, before any computation.
     """
     if isinstance(model, Model) and (other := model.reciprocal) is not None:
+        other = chosen(other, controls)
         across, up = checked_reciprocal(other, model, x, y, controls)
         inner = phase_diagram(other.model, x=inner_axis(other, across), y=inner_axis(other, up), levels=levels,
                               store=store, executor=executor, progress=progress, **inward(other, controls))
