@@ -99,9 +99,13 @@ class SampleSpectrum:
         w, count = self.delta * self.weights, max(1, _ENTRIES // self.signal.size)
         found: list[list[np.ndarray]] = [[] for _ in powers]
         for i in range(0, u.size, count):
-            off = u[i : i + count, None] - self.signal
+            inverse = 1 / (u[i : i + count, None] - self.signal)
             for part, power in zip(found, powers, strict=True):
-                part.append((w / off**power).sum(axis=1))
+                # products, because NumPy takes other powers than squares by logarithms
+                factor = inverse if power % 2 else np.ones_like(inverse)
+                for _ in range(power // 2):
+                    factor = factor * inverse * inverse
+                part.append(factor @ w)
         return [np.concatenate(part) if part else np.zeros(0) for part in found]
 
     def _edges(self, u: np.ndarray) -> np.ndarray:
