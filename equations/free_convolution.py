@@ -18,7 +18,7 @@ import sympy as sp
 
 from ..theory import free_probability as theory
 
-__all__ = ["Estimate", "NoisyGramSpectrum", "double_exponential", "increasing_root"]
+__all__ = ["Estimate", "NoisyGramSpectrum", "averages", "double_exponential", "increasing_root", "with_one"]
 
 _DIGITS = 60  # of the edges: bands are narrow, and near a cusp the ends of a gap are the square root of this apart
 _FINEST = 9  # halvings of the step of a quadrature
@@ -43,7 +43,19 @@ def _compiled() -> dict[str, Callable[..., np.ndarray]]:
             for name, formula in formulas.items()}
 
 
-def double_exponential(sums: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray], tolerance: float) -> Estimate:
+def with_one(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Return the rows of a function's values (k, nodes), above them a row of 1, whose average is the normalisation."""
+    return np.vstack([np.ones_like(like), np.broadcast_to(values, np.broadcast_shapes(values.shape, like.shape))])
+
+
+def averages(total: np.ndarray, error: np.ndarray, scalar: bool) -> Estimate:
+    """Return averages from the integrals of `with_one`, with what the normalisation misses in their errors."""
+    value, error = total[1:], error[1:] + abs(total[0] - 1) * np.abs(total[1:])
+    return Estimate(float(value[0]), float(error[0])) if scalar else Estimate(value, error)
+
+
+def double_exponential(sums: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+                       tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Integrate over (0, 1) what may have any algebraic singularity at either end, or near it outside.
 
     The trapezoidal rule in u, t = 1/(1 + exp(-pi sinh u)), its step halved until two values agree (Takahasi, Mori,
@@ -58,9 +70,8 @@ def double_exponential(sums: Callable[[np.ndarray, np.ndarray, np.ndarray], np.n
 
     Returns
     -------
-    Estimate
-        Arrays (k,); the error is the last difference, and rounding.  If the tolerance is not met with the finest step,
-        the error says so.
+    value, error : float arrays (k,)
+        The error is the last difference, and rounding.  If the tolerance is not met with the finest step, it says so.
     """
     step = 0.25
     count = math.ceil(_REACH / step)
@@ -73,7 +84,7 @@ def double_exponential(sums: Callable[[np.ndarray, np.ndarray, np.ndarray], np.n
         change = np.abs(value - last)
         if (change <= tolerance * magnitude).all():
             break
-    return Estimate(value, change + 8 * _EPSILON * magnitude)
+    return value, change + 8 * _EPSILON * magnitude
 
 
 def _nodes(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -83,31 +94,34 @@ def _nodes(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return t, rest, t * rest * math.pi * np.cosh(u)
 
 
-def increasing_root(function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], low: np.ndarray,
-                    high: np.ndarray) -> np.ndarray:
+def increasing_root(function: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]], low: np.ndarray,
+                    high: np.ndarray, scale: float = 0.0) -> np.ndarray:
     """Return where increasing functions vanish, by Newton's method inside brackets that it narrows.
 
     Parameters
     ----------
     function : callable
-        From an array of arguments to values and derivatives.
-    low, high : float arrays
+        From arguments, and which of the functions they are of (indices), to values and derivatives.
+    low, high : float arrays (n,)
         Brackets; an end is returned if the function does not change its sign.
+    scale : float
+        Roots are found to rounding of themselves, or of this if it is larger.
     """
     low, high = low.copy(), high.copy()
-    at = 0.5 * (low + high)
-    previous = high - low
-    for _ in range(200):
-        value, slope = function(at)
-        low, high = np.where(value <= 0, at, low), np.where(value >= 0, at, high)
+    at, previous = 0.5 * (low + high), high - low
+    active = np.arange(at.size)
+    for _ in range(200):  # bisection alone ends long before
+        here = at[active]
+        value, slope = function(here, active)
+        low[active], high[active] = np.where(value <= 0, here, low[active]), np.where(value >= 0, here, high[active])
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = -value / slope
-        newton = (at + step > low) & (at + step < high) & (np.abs(step) < 0.5 * previous)
-        following = np.where(newton, at + step, 0.5 * (low + high))
-        previous = np.abs(following - at)
-        if (previous <= 2 * _EPSILON * np.abs(following)).all():
-            return following
-        at = following
+            aim = here - value / slope
+        newton = (aim >= low[active]) & (aim <= high[active]) & (np.abs(aim - here) <= 0.5 * previous[active])
+        aim = np.where(newton, aim, 0.5 * (low[active] + high[active]))
+        at[active], previous[active] = aim, np.abs(aim - here)
+        active = active[previous[active] > 2 * _EPSILON * np.maximum(np.abs(aim), scale)]
+        if not active.size:
+            break
     return at
 
 
@@ -155,7 +169,7 @@ class NoisyGramSpectrum:
 
     def resolvent(self, eigenvalues: np.ndarray | float) -> np.ndarray:
         """Return g = h + i pi rho at real arguments, a complex array of their shape."""
-        return self._at(eigenvalues)[0]
+        return self.at(eigenvalues)[0]
 
     def density(self, eigenvalues: np.ndarray | float) -> np.ndarray:
         """Return rho; 0 outside the bulk."""
@@ -167,10 +181,10 @@ class NoisyGramSpectrum:
 
     def shrink(self, eigenvalues: np.ndarray | float) -> np.ndarray:
         """Return lambda - 2 delta h(lambda), outside the bulk too, where it holds for eigenvalues of finite number."""
-        return self._at(eigenvalues)[1]
+        return self.at(eigenvalues)[1]
 
-    def _at(self, eigenvalues: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-        """Return g and the shrunk eigenvalue."""
+    def at(self, eigenvalues: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+        """Return g and the shrunk eigenvalue, arrays of the shape of eigenvalues."""
         given = np.asarray(eigenvalues, dtype=float)
         if not np.isfinite(given).all():
             raise ValueError("eigenvalues holds numbers that are not finite: leave them out")
@@ -200,8 +214,8 @@ class NoisyGramSpectrum:
         low = np.full(eigenvalues.shape, domain[0]) if math.isfinite(domain[0]) else np.minimum(mean, domain[1])
         high = np.full(eigenvalues.shape, domain[1]) if math.isfinite(domain[1]) else np.maximum(mean, domain[0])
 
-        def excess(y):
-            value = y + self.delta / y + self.alpha * y / (y - 1) - eigenvalues
+        def excess(y, which):
+            value = y + self.delta / y + self.alpha * y / (y - 1) - eigenvalues[which]
             return value, 1 - self.delta / y**2 - self.alpha / (y - 1) ** 2
 
         return increasing_root(excess, low, high)
@@ -214,9 +228,10 @@ class NoisyGramSpectrum:
                                         (-1, 1, panel.ends[1], eigenvalues > middle)):
             wanted = sign * (eigenvalues[chosen] - panel.eigenvalues[end])
 
-            def excess(distance, sign=sign, base=base, wanted=wanted):
+            def excess(distance, which, sign=sign, base=base, wanted=wanted):
                 x = base + sign * distance
-                return distance * self._mean_slope(x, base) - wanted, _compiled()["slope"](x, self.alpha, self.delta)
+                slope = _compiled()["slope"](x, self.alpha, self.delta)
+                return distance * self._mean_slope(x, base) - wanted[which], slope
 
             distance = increasing_root(excess, np.zeros(wanted.shape), np.full(wanted.shape, panel.length))
             x, rest = base + sign * distance, panel.length - distance
@@ -237,7 +252,7 @@ class NoisyGramSpectrum:
 
     def _density(self, x: np.ndarray, left: np.ndarray, right: np.ndarray, panel: _Panel) -> np.ndarray:
         """Return rho from the distances of x to the four edges (two of which may be off the axis)."""
-        product = 1.0
+        product = np.ones_like(x)
         for below, along, off in panel.edges:
             product = product * np.hypot((left if below else right) + along, off)
         return np.sqrt(product) / (2 * math.pi * x * (x + self.delta))
@@ -261,26 +276,22 @@ class NoisyGramSpectrum:
             Of the shape (k,), or numbers.  The error includes by how much the density misses its normalisation.
         """
         scalar = False
-        total, magnitude, error = 0.0, 0.0, 0.0
-        for panel in self._panels:
-            def sums(t, rest, weights, panel=panel):
-                nonlocal scalar
-                left, right = panel.length * t, panel.length * rest
-                x = np.where(t < 0.5, panel.ends[0] + left, panel.ends[1] - right)
-                eigenvalue = panel.eigenvalues[0] + left * self._mean_slope(x, panel.ends[0])
-                density = self._density(x, left, right, panel)
-                slope = _compiled()["slope"](x, self.alpha, self.delta)
-                values = np.asarray(function(eigenvalue, x, density, self._hilbert(eigenvalue, x)))
-                scalar = values.ndim < 2
-                rows = np.vstack([np.ones_like(x), np.broadcast_to(values, np.broadcast_shapes(values.shape, x.shape))])
-                weighted = rows * (weights * panel.length * density * slope)
-                return np.stack([weighted.sum(axis=1), np.abs(weighted).sum(axis=1)], axis=1)
 
-            found = double_exponential(lambda *nodes, s=sums: s(*nodes), tolerance)
-            total, error = total + found.value, error + found.error
-        magnitude = abs(total[0] - 1)
-        value, error = total[1:], error[1:] + magnitude * np.abs(total[1:])
-        return Estimate(float(value[0]), float(error[0])) if scalar else Estimate(value, error)
+        def sums(panel, t, rest, weights):
+            nonlocal scalar
+            left, right = panel.length * t, panel.length * rest
+            x = np.where(t < 0.5, panel.ends[0] + left, panel.ends[1] - right)
+            eigenvalue = panel.eigenvalues[0] + left * self._mean_slope(x, panel.ends[0])
+            density = self._density(x, left, right, panel)
+            values = np.asarray(function(eigenvalue, x, density, self._hilbert(eigenvalue, x)))
+            scalar = values.ndim < 2
+            slope = _compiled()["slope"](x, self.alpha, self.delta)
+            weighted = with_one(values, x) * (weights * panel.length * density * slope)
+            return np.stack([weighted.sum(axis=1), np.abs(weighted).sum(axis=1)], axis=1)
+
+        found = [double_exponential(functools.partial(sums, panel), tolerance) for panel in self._panels]
+        total, error = (np.sum(part, axis=0) for part in zip(*found, strict=True))
+        return averages(total, error, scalar)
 
     def matrix_mse(self) -> Estimate:
         """Return (1/2N) E|S - S_hat|^2 of the best estimate with the eigenvectors of Y, S = xi xi^T/N."""

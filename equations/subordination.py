@@ -22,12 +22,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .free_convolution import Estimate, increasing_root
+from .free_convolution import Estimate, averages, increasing_root, with_one
 
 __all__ = ["SampleSpectrum"]
 
 _ENTRIES = 4_000_000  # of an intermediate array: 32 MB
 _NODES = 16  # of Gauss and Legendre on a panel
+_GRID = 200  # points that narrow the search for u
 _PANELS = 100  # at once, on average over the bands
 _EPSILON = float(np.finfo(float).eps)
 
@@ -84,7 +85,7 @@ class SampleSpectrum:
         left = np.flatnonzero(np.diff(s) ** 2 > (np.cbrt(w[:-1]) + np.cbrt(w[1:])) ** 3)
         width = s[left + 1] - s[left]
 
-        def turning(u):
+        def turning(u, which):
             cube, fourth = self._sums(u, 3, 4)
             return -2 * cube, 6 * fourth
 
@@ -152,23 +153,32 @@ class SampleSpectrum:
         return {"v": v, "eigenvalue": eigenvalue, "hilbert": hilbert, "slope": slope, "shrunk": shrunk,
                 "variance": np.where(in_bulk, variance, 0.0)}
 
-    def _at(self, eigenvalues: np.ndarray | float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Solve lambda(u) = lambda; abs(u - lambda) = delta abs(h) is at most sqrt(delta)."""
+    # --- on the axis ---
+
+    def at(self, eigenvalues: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+        """Return g and the shrunk eigenvalue, arrays of the shape of eigenvalues."""
         given = np.asarray(eigenvalues, dtype=float)
         if not np.isfinite(given).all():
             raise ValueError("eigenvalues holds numbers that are not finite: leave them out")
-        flat, reach = given.ravel(), math.sqrt(self.delta) * (1 + 1e-9)
+        flat, noise = given.ravel(), math.sqrt(self.delta)
 
-        def excess(u):
+        def excess(u, which):
             found = self._on_axis(u)
-            return found["eigenvalue"] - flat, found["slope"]
+            return found["eigenvalue"] - flat[which], found["slope"]
 
-        return given, self._on_axis(increasing_root(excess, flat - reach, flat + reach))
+        # abs(u - lambda) = delta abs(h) is at most sqrt(delta); and lambda(u) is increasing, so a grid narrows it
+        grid = np.linspace(flat.min() - noise, flat.max() + noise, _GRID) if flat.size else np.zeros(1)
+        cell = np.searchsorted(self._on_axis(grid)["eigenvalue"], flat)
+        reach = noise * (1 + 1e-9)
+        low = np.maximum(flat - reach, grid[np.clip(cell - 1, 0, None)])
+        high = np.minimum(flat + reach, grid[np.clip(cell, None, len(grid) - 1)])
+        found = self._on_axis(increasing_root(excess, low, high, noise))
+        resolvent = found["hilbert"] + 1j * found["v"] / self.delta
+        return resolvent.reshape(given.shape), found["shrunk"].reshape(given.shape)
 
     def resolvent(self, eigenvalues: np.ndarray | float) -> np.ndarray:
         """Return g = h + i pi rho at real arguments, a complex array of their shape."""
-        given, found = self._at(eigenvalues)
-        return (found["hilbert"] + 1j * found["v"] / self.delta).reshape(given.shape)
+        return self.at(eigenvalues)[0]
 
     def density(self, eigenvalues: np.ndarray | float) -> np.ndarray:
         """Return rho; 0 outside the bulk."""
@@ -180,8 +190,7 @@ class SampleSpectrum:
 
     def shrink(self, eigenvalues: np.ndarray | float) -> np.ndarray:
         """Return lambda - 2 delta h(lambda), an array of the shape of eigenvalues."""
-        given, found = self._at(eigenvalues)
-        return found["shrunk"].reshape(given.shape)
+        return self.at(eigenvalues)[1]
 
     # --- averages ---
 
@@ -200,14 +209,11 @@ class SampleSpectrum:
             values = np.asarray(function(found["eigenvalue"], found["shrunk"], density, found["hilbert"],
                                          found["variance"]))
             scalar = values.ndim < 2
-            stacked = np.vstack([np.ones(u.size), np.broadcast_to(values, np.broadcast_shapes(values.shape, u.shape))])
-            return stacked * (density * found["slope"] * 0.5 * (end - begin) * np.sin(angle))
+            return with_one(values, u) * (density * found["slope"] * 0.5 * (end - begin) * np.sin(angle))
 
         width = np.diff(self._bands, axis=1)[:, 0]
         rounding = 16 * _EPSILON * (1 + np.abs(self._bands).max(axis=1) / width)  # of u, in units of the band
-        found = _adaptive(rows, rounding, tolerance)
-        value, error = found.value[1:], found.error[1:] + abs(found.value[0] - 1) * np.abs(found.value[1:])
-        return Estimate(float(value[0]), float(error[0])) if scalar else Estimate(value, error)
+        return averages(*_adaptive(rows, rounding, tolerance), scalar)
 
     def matrix_mse(self, tolerance: float = 1e-11) -> Estimate:
         """Return (1/2N) E|S - S_hat|^2 of the best estimate with the eigenvectors of the noisy matrix."""
@@ -216,7 +222,7 @@ class SampleSpectrum:
 
 
 def _adaptive(rows: Callable[[np.ndarray, np.ndarray], np.ndarray], rounding: np.ndarray,
-              tolerance: float) -> Estimate:
+              tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Integrate over (0, pi) of every band, halving all panels at once on which halving still matters.
 
     Parameters
@@ -230,8 +236,8 @@ def _adaptive(rows: Callable[[np.ndarray, np.ndarray], np.ndarray], rounding: np
 
     Returns
     -------
-    Estimate
-        Arrays (k,).  If the tolerance is not met with as many panels as there may be, the error says so.
+    value, error : float arrays (k,)
+        If the tolerance is not met with as many panels as there may be, the error says so.
     """
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
 
@@ -264,6 +270,6 @@ def _adaptive(rows: Callable[[np.ndarray, np.ndarray], np.ndarray], rounding: np
         done = done + fine[:, taken].sum(axis=(1, 2))
         error = error + np.maximum(change, floor)[:, taken].sum(axis=1)
         if last:
-            return Estimate(done, error)
+            return done, error
         coarse = fine[:, open_].reshape(len(scale), -1)
         panels = halves.reshape(3, -1, 2)[:, open_].reshape(3, -1)

@@ -131,8 +131,8 @@ def spectrum_table(spectrum: Spectrum, points: int = 400) -> pd.DataFrame:
     bulk = np.searchsorted(edges, eigenvalues) % 2 == 1
 
     def columns(at):
-        resolvent = spectrum.resolvent(at)
-        return np.stack([resolvent.imag / math.pi, resolvent.real, spectrum.shrink(at)])
+        resolvent, shrunk = spectrum.at(at)
+        return np.stack([resolvent.imag / math.pi, resolvent.real, shrunk])
 
     nudge = 4 * np.spacing(np.abs(eigenvalues))
     value = columns(eigenvalues)
