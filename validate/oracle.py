@@ -12,11 +12,12 @@ the line through x is, per component,
 
 .. math:: S = m^2 + r - (m^2 + r C)^2/v, \qquad r \to r/\beta^2,\; C \to \beta (v - q),
 
-to which a temperature T adds T [R(C) - R(0)], with R the R-transform of Y_R/sqrt(N).  It is a variance over the N components
-of this very state, so the shift of its energy drops out: in the example S = 0.111 in a retrieval state, 0.349 in a spin glass,
-and the scatter is 0.007.  The threshold lies between the two at equal distance in units of their scatter; an energy
-above the theory's by more than a given number of its own scatter is refused, too (x = 0 has S = 0), and so is a state
-that was found before.
+to which a temperature T adds T [R(C) - R(0)], with R the R-transform of Y_R/sqrt(N).  It is a variance over the N
+components of this very state, so the shift of its energy drops out: in the example S = 0.111 in a retrieval state, 0.349
+in a spin glass, and the scatter of the first is sqrt(2(delta^2 + alpha)/N) = 0.009, of which most is due to the overlaps
+with the P - 1 other patterns.  The threshold lies between the two at equal distance in units of their scatter.  An energy
+above the theory's by more than six times its own scatter is refused, too (x = 0 has S = 0), and so is a state that was
+found before.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from numpy.typing import NDArray
 
 from ..phase_diagrams.store import Store, fingerprint
 from ..theory.priors import Prior
-from .annealing import Atoms, DenseCouplings, Walk, anneal
+from .annealing import Atoms, DenseCouplings, Walk, anneal, checked_temperatures, cooling
 from .decimation_instances import energy, matched, residual, symmetric, without
 from .settings import real_number, whole
 
@@ -45,6 +46,7 @@ Array = NDArray[np.float64]
 
 _SIGMAS = 6.0  # of a retrieval state's energy or residual, above which it is refused
 _SAME = 0.5  # overlap, in units of the smaller norm, from which on two estimates are the same
+_RETRIEVED = 0.75  # cosine with a pattern: between those of mixtures of patterns (0.5 to 0.7) and of retrieval
 
 
 def expected_residual(*, m: Any, r: Any, C: Any, v: Any = 1.0, thermal: Any = 0.0) -> Any:
@@ -139,8 +141,8 @@ class Decimated:
         standard score of both, threshold, separation, accepted.
     restarts : DataFrame
         One row a restart that was judged: step, restart, energy, residual, accepted and, if patterns were given for
-        measuring, overlap (the largest modulus with a pattern that is not yet found) and wrong (accepted with an
-        overlap below 1/2, or refused with one above).
+        measuring, overlap (the largest modulus with a pattern that is not yet found) and wrong (accepted without
+        such a pattern, of cosine above 3/4, or refused with one).
     complete : bool
     """
 
@@ -161,9 +163,9 @@ def decimate(
     count: int,
     delta: float,
     prediction: Prediction,
-    temperatures: Any,
+    temperatures: Any = None,
     relax: bool = True,
-    max_restarts: int = 400,
+    max_restarts: int = 10_000,
     seed: int = 0,
     threads: int = 1,
     store: Any = None,
@@ -184,8 +186,8 @@ def decimate(
         Variance of the noise, for the scatter that the judge expects.
     prediction : Prediction
         Of the theory, for every step.
-    temperatures : array (sweeps,)
-        Of a restart, such as ``cooling(hot=1.2, cold=0.1, sweeps=300)``.
+    temperatures : array (sweeps,), optional
+        Of a restart; ``cooling()`` by default.
     relax : bool
         End every restart at zero temperature; False leaves a sample at the last temperature.
     max_restarts : int
@@ -212,7 +214,7 @@ def decimate(
     atoms, size = Atoms(prior), observed.shape[0]
     count = whole("count", count, 1, "it is the number of patterns, P")
     delta = real_number("delta", delta, 0.0, math.inf, "it is the variance of the noise")
-    temperatures = _temperatures(temperatures)
+    temperatures = cooling() if temperatures is None else checked_temperatures(temperatures)
     max_restarts, seed = whole("max_restarts", max_restarts, 1, ""), whole("seed", seed, 0, "")
     threads = whole("threads", threads, 1, "")
     _check_prediction(prediction, count)
@@ -235,7 +237,7 @@ def decimate(
     ):
         for step in range(count):
             judge = prediction.judge(step, size=size, delta=delta, left=count - step, fourth=fourth)
-            key = None if kept is None else fingerprint((decimate, task, step))
+            key = "" if kept is None else fingerprint((decimate, task, step))
             record = None if kept is None else kept.get(key)
             if record is None:
                 search = _Search(observed, atoms, judge, temperatures, relax, estimates, reference, (seed, step))
@@ -295,8 +297,10 @@ class _Search:
         accepted = new and self._judge.accepts(own, spread)
         one: dict[str, Any] = {"energy": own, "residual": spread, "accepted": accepted}
         if self._left is not None:
-            overlap = float(np.abs(state @ self._left).max(initial=0.0)) / state.size
-            one |= {"overlap": overlap, "wrong": accepted != (overlap > _SAME)}
+            overlaps = np.abs(state @ self._left)
+            cosine = float((overlaps / np.linalg.norm(self._left, axis=0)).max(initial=0.0))
+            retrieved = cosine > _RETRIEVED * float(np.linalg.norm(state))
+            one |= {"overlap": float(overlaps.max(initial=0.0)) / state.size, "wrong": accepted != retrieved}
         return one
 
 
@@ -308,14 +312,6 @@ def _row(step: int, count: int, record: dict[str, Any], judge: Judge) -> dict[st
             "residual": last["residual"], "residual_theory": judge.residual,
             "z_residual": (last["residual"] - judge.residual) / judge.scatter, "threshold": judge.threshold,
             "separation": judge.separation, "accepted": record["accepted"]}
-
-
-def _temperatures(value: Any) -> Array:
-    found = np.asarray(value, dtype=float)
-    if found.ndim != 1 or found.size == 0 or not (np.isfinite(found) & (found >= 0)).all():
-        raise ValueError(f"temperatures = {value!r}: give an array of temperatures, one a sweep, such as "
-                         "cooling(hot=1.2, cold=0.1, sweeps=300)")
-    return found
 
 
 def _check_prediction(prediction: Any, count: int) -> None:
