@@ -106,6 +106,12 @@ class Past:
         return tuple((self.weight * part).sum(1) + power  # type: ignore[return-value]
                      for part, power in zip((first, second, third), powers, strict=True))
 
+    def found(self, response: np.ndarray) -> np.ndarray:
+        """Sum of lambda^2/(1 - lambda chi)^2 over the modes of patterns found, shape (steps,)."""
+        x = response[:, None]
+        gap = 1 - self.trace * x + self.determinant * x**2
+        return (self.weight * (((self.trace - 2 * self.determinant * x) / gap) ** 2 - 2 * self.determinant / gap)).sum(1)
+
     def gap(self, response: np.ndarray) -> np.ndarray:
         """The least 1 - lambda chi of all modes, which must be positive, shape (steps,)."""
         largest = self.trace / 2 + np.sqrt(np.maximum(self.trace**2 / 4 - self.determinant, 0.0))
@@ -246,10 +252,9 @@ class _Problem:
         rates = [overlap, (self.delta * x + one + x * two) / 2, np.abs(second - self.delta * x) / 2,
                  (self.delta * (second + q) + T * one + q * two) / 2 + 1]
         error = np.maximum.reduce([*spread[:3], sum(abs(r) * e for r, e in zip(rates, spread, strict=True))])
-        unfound = past.unfound * q / (1 - x) ** 2
         return Steps(
-            unknowns=y, self_overlap=q, second_moment=second, susceptibility=x, r_a=self.delta * q, r_b=unfound,
-            r_c=q * two - unfound, energy=energy, entropy=total,
+            unknowns=y, self_overlap=q, second_moment=second, susceptibility=x, r_a=self.delta * q, r_b=past.unfound * q / (1 - x) ** 2,
+            r_c=q * past.found(x), energy=energy, entropy=total,
             replicon=1 - (self.delta + two) * fluctuation if self.formulas.fluctuates else np.full(len(y), -np.inf),
             determinant=np.linalg.det(-jacobian), residual=np.abs(residual).max(1), gradient=self._gradient(y, past),
             error=error, is_solved=is_solved & (past.gap(x) > 0),

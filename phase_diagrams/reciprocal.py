@@ -60,7 +60,7 @@ def outer_diagram(found: Reciprocal, diagram: PhaseDiagram, across: Axis, up: Ax
             table[found.outer], table[error] = inverse, table[error].to_numpy(float) * inverse**2
         regions[found.outer] = 1 / regions[found.outer].to_numpy(float)
         regions = regions.rename(columns={"below": "above", "above": "below"})[list(regions.columns)]
-    return replace(diagram, model=model, x=axis_spec(across), y=axis_spec(up), controls=controls,
+    return replace(diagram, model=model, x=axis_spec(across), y=axis_spec(up), controls=dict(controls),
                    boundaries=boundaries, special_points=points, regions=regions, settings=dict(diagram.settings))
 
 

@@ -24,7 +24,7 @@ from .state_slices import StateSeed, seeds_of, system_for
 __all__ = ["Plane", "StateLine", "at_zero", "onset_at_zero", "plane_lines", "slice_of", "trace_state", "with_control"]
 
 _FLOOR = 1e-5  # of a window that begins at 0: its lower end on a logarithmic scale
-_LOW = 1e-9  # the same of the second control, whose 0 is solved as such
+_LOW = 1e-9  # the same of a temperature that is the second control, whose 0 is solved as such
 _DEEP = 1e-40  # and for replicon lines, which end in essential singularities
 _CHORD, _BOW = 0.02, 4e-4  # of the figure
 _LARGEST = 0.4
@@ -166,7 +166,8 @@ def trace_state(plane: Plane, seed: dict[str, Any]) -> dict[str, Any]:
     """
     start = StateSeed(**seed)
     system = _system(plane, start)
-    floor = _DEEP if start.kind == "replicon" else _LOW
+    cooled = system.formulas.kind.temperature == plane.second.name
+    floor = _DEEP if start.kind == "replicon" else _LOW if cooled else _FLOOR
     left, right = plane.window(plane.first)
 
     @lru_cache(maxsize=4)

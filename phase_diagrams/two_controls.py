@@ -68,7 +68,9 @@ def phase_diagram(
         across, up = checked_reciprocal(other, model, x, y, controls)
         inner = phase_diagram(other.model, x=inner_axis(other, across), y=inner_axis(other, up), levels=levels,
                               store=store, executor=executor, progress=progress, **inward(other, controls))
-        return outer_diagram(other, inner, across, up, written(model), dict(inner.controls))
+        said = {name: controls.get(name, value) for name, value in inner.controls.items() if name != other.inner}
+        said |= {name: controls[name] for name in (other.outer,) if name in controls}
+        return outer_diagram(other, inner, across, up, written(model), said)
     if isinstance(model, Model) and model.solved_by != "curve" and levels:
         raise ValueError(f"levels = {levels!r}: {model.title} has no working form for them; leave levels out")
     if isinstance(model, Model) and model.solved_by == "couplings":

@@ -76,8 +76,8 @@ alpha, m = map(formula_symbol, ("alpha", "m"))
 delta, beta, temperature, q, v, r, u = map(symbol, ("delta", "beta", "temperature", "q", "v", "r", "u"))
 # unknowns that stay finite at T = 0: noise of the field, curvature, susceptibility
 s, a, chi = map(formula_symbol, ("_s", "_a", "_chi"))
-# unknowns of the states, which are positive: E <x>^2, E <x^2> and 1 + chi
-_q, _v, _raised = map(formula_symbol, ("_q", "_v", "_raised"))
+# unknowns of the states, which are positive: E <x>^2, E <x^2>, and 1 - chi or, where nothing keeps chi below 1, 1 + chi
+_q, _v, _gap, _raised = map(formula_symbol, ("_q", "_v", "_gap", "_raised"))
 _h = formula_symbol("h")
 
 Mode = tuple[sp.Expr, sp.Expr]  # (weight, lambda)
@@ -344,7 +344,7 @@ class DecimationByTemperature(_Decimation):
         d = sp.S.Zero if "delta" in zero else delta
         modes = [] if "alpha" in zero else [(alpha, sp.S.One)]
         # of +-1 neither x^2 nor the curvature matters, and the susceptibility is an average that contains neither
-        susceptibility = None if self.is_binary else _raised - 1
+        susceptibility = None if self.is_binary else 1 - _gap if modes else _raised - 1
         second = sp.S.One if self.is_binary else _v
         curvature = sp.S.Zero if self.is_binary else _curvature(second, d, susceptibility, modes)
         noise = sp.S.Zero if not is_noisy else s if self.is_binary else _q * _coupling(d, susceptibility, modes)
@@ -358,7 +358,8 @@ class DecimationByTemperature(_Decimation):
         if is_noisy:
             maps |= {s: site.self_overlap * coupling} if self.is_binary else {_q: site.self_overlap}
         if not self.is_binary:
-            maps |= {_v: site.second_moment, _raised: 1 + site.susceptibility}
+            maps |= {_v: site.second_moment}
+            maps |= {_gap: 1 - site.susceptibility} if modes else {_raised: 1 + site.susceptibility}
         overlap = second - T * response
         energy, rest = _energy(strength, second, overlap, response, T, d, modes)
         entropy = site.entropy + rest
@@ -399,7 +400,8 @@ class DecimationByTemperature(_Decimation):
         anchor = {"alpha": _FEW, "delta": _FAINT, "temperature": 0.0}
         if self.has_density:  # at temperatures far below the noise nothing tells a pattern from a sum of patterns
             anchor |= {"delta": _WARM if self.nishimori else _FAINT, "temperature": _WARM}
-        start = {m: sp.S.One, s: delta + alpha, _q: sp.S.One, _v: sp.S.One, _raised: 1 + sp.Float(0.5) * self.prior.continuous_weight}
+        start = {m: sp.S.One, s: delta + alpha, _q: sp.S.One, _v: sp.S.One,
+                 _raised: 1 + sp.Float(0.5) * self.prior.continuous_weight}
         if name == "paramagnet":
             anchor |= {"temperature": _HOT, "delta": _HOT if self.nishimori else _FAINT}
             start |= {_v: sp.S.One, _raised: 1 + 1 / self.temperature}
@@ -407,20 +409,21 @@ class DecimationByTemperature(_Decimation):
         elif name == "spin glass" and (self.nishimori or "delta" in zero):
             # few patterns, no noise: susceptibility to 1, so that (1 - chi)^2 = alpha v/s with y = a A/2 sqrt(s) and
             # y phi(y)/Phi(-y) = A^2/2, about y (y + sqrt(y^2 + 8/pi))/2; with a density a = 1/chi, s = v a^2
-            start |= {s: sp.S.One, _raised: 2 - sp.sqrt(alpha)}
+            start |= {s: sp.S.One, _gap: sp.sqrt(alpha)}
             anchor |= {"delta": _FAINT, "temperature": 0.0}
             if not self.has_density:
                 y2 = 0 if self.is_binary else square**2 / (8 / sp.pi + 2 * square)
                 start[s] = 2 / sp.pi * square * sp.exp(-y2)
                 start[_v] = sp.S.One if self.is_binary else 2 * sp.sqrt(y2 * start[s] / square)
                 start[_q] = start[_v]
-                start[_raised] = 2 - sp.sqrt(alpha * start[_v] / start[s])
+                start[_gap] = sp.sqrt(alpha * start[_v] / start[s])
         elif name == "spin glass":
             anchor |= {"delta": _NOISY, "temperature": 0.0}
             if self.has_density:  # a = sqrt(delta)
                 start |= {_q: 2 * sp.sqrt(delta), _v: 2 * sp.sqrt(delta), _raised: 1 + 1 / sp.sqrt(delta)}
             else:
                 start |= {_q: square, _v: square, s: square * delta, _raised: 1 + sp.sqrt(2 / (sp.pi * delta))}
+        start.setdefault(_gap, 2 - start[_raised])
         return {"anchor": {c: anchor[c] for c in path}, "path": path,
                 "scanned": s if self.is_binary else None,
                 "start": {x: sp.sympify(start[x]) for x in maps}}
