@@ -13,11 +13,11 @@ the line through x is, per component,
 .. math:: S = m^2 + r - (m^2 + r C)^2/v, \qquad r \to r/\beta^2,\; C \to \beta (v - q),
 
 to which a temperature T adds T [R(C) - R(0)], with R the R-transform of Y_R/sqrt(N).  It is a variance over the N
-components of this very state, so the shift of its energy drops out: in the example S = 0.111 in a retrieval state, 0.349
-in a spin glass, and the scatter of the first is sqrt(2(delta^2 + alpha)/N) = 0.009, of which most is due to the overlaps
-with the P - 1 other patterns.  The threshold lies between the two at equal distance in units of their scatter.  An energy
-above the theory's by more than six times its own scatter is refused, too (x = 0 has S = 0), and so is a state that was
-found before.
+components of this very state, so the shift of its energy drops out: in the example S = 0.111 in a retrieval state and
+0.349 in a spin glass, and the scatter of the first is sqrt(2(delta^2 + alpha)/N) = 0.009, of which most is due to the
+overlaps with the P - 1 other patterns.  The threshold lies between the two at equal distance in units of their scatter.
+An energy above the theory's by more than six times its own scatter is refused, too (x = 0 has S = 0), and so is a state
+that was found before.
 """
 
 from __future__ import annotations
@@ -338,6 +338,7 @@ def _digest(values: Any) -> str:
 def _reporting(progress: bool | Callable[[int, int], Any], total: int) -> Iterator[Callable[[int], Any]]:
     """A function to be told the number of steps that are done."""
     if callable(progress):
+        progress(0, total)
         yield lambda done: progress(done, total)
     elif progress:
         from tqdm import tqdm
