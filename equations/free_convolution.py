@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
@@ -221,9 +221,10 @@ class NoisyGramSpectrum:
         return increasing_root(excess, low, high)
 
     def _inside(self, eigenvalues: np.ndarray, panel: _Panel) -> tuple[np.ndarray, np.ndarray]:
-        """Solve lambda(x) = lambda for the distance of x to the nearer end of the panel, which keeps the digits."""
+        """Solve lambda(x) = lambda for the distance of x to the nearer end of the panel, which keeps its digits."""
         resolvent, shrunk = np.empty(eigenvalues.size, complex), np.empty(eigenvalues.size)
-        middle = 0.5 * sum(panel.eigenvalues)
+        half = 0.5 * panel.length
+        middle = panel.eigenvalues[0] + half * self._mean_slope(panel.ends[0] + half, panel.ends[0])
         for sign, end, base, chosen in ((1, 0, panel.ends[0], eigenvalues <= middle),
                                         (-1, 1, panel.ends[1], eigenvalues > middle)):
             wanted = sign * (eigenvalues[chosen] - panel.eigenvalues[end])
@@ -246,7 +247,7 @@ class NoisyGramSpectrum:
         terms = 1 + 1 / (x + self.delta) + self.alpha / x
         return np.where(terms * self.delta < np.abs(eigenvalue) + x, direct, (eigenvalue - x) / (2 * self.delta))
 
-    def _mean_slope(self, x: np.ndarray, base: float) -> np.ndarray:
+    def _mean_slope(self, x: np.ndarray | float, base: float) -> Any:
         """(lambda(x) - lambda(base))/(x - base), without a difference of nearly equal numbers."""
         return 1 - self.delta / ((self.delta + x) * (self.delta + base)) + self.alpha * self.delta / (x * base)
 
