@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 from scipy.special import erf
 
 import spinodal as sp
+from spinodal.phase_diagrams.decimation import decimation_flow
 from spinodal.phase_diagrams.store import Store
 from spinodal.validate import oracle
 from spinodal.validate.annealing import Atoms, DenseCouplings, Walk, anneal, cooling, energy_traces
@@ -255,7 +256,36 @@ def test_scatter_of_retrieval_states_is_what_the_judge_expects():
     width = np.std(scores, axis=0)
     assert (np.abs(width - 1) < 0.3).all()
     assert (np.abs(np.mean(scores, axis=0)) < 0.6).all()  # of one matrix they go together
-    assert judge.separation > 6
+    assert judge.separation == pytest.approx(6)
+    assert judge.bounds[1] > judge.residual + 8 * judge.scatter  # towards the spin glass there is more room
+
+
+def test_judge_refuses_what_is_lower_on_either_side():
+    """With one pattern left the spin glass is that of Sherrington and Kirkpatrick: S = delta (1 - 2/pi), above -0.25."""
+    judge = Prediction(energy=-0.25, residual=0.08, competing=0.08 * (1 - 2 / np.pi)).judge(
+        0, size=1000, delta=0.08, left=1)
+    assert judge.accepts(-0.25, 0.08)
+    assert not judge.accepts(-0.25, 0.08 * (1 - 2 / np.pi))
+    assert not judge.accepts(0.034, 0.08)
+    assert judge.bounds[0] < 0.08 < judge.bounds[1] == pytest.approx(0.08 + 6 * judge.scatter)
+
+
+def test_prediction_of_the_flow():
+    """The package's flow, and the lines above whose past is a sum over patterns: the difference is of order 1/P."""
+    flow = decimation_flow(sp.Rademacher(), alpha=0.03, delta=0.08, beta=np.inf)
+    found, (own, _) = Prediction.of_flow(flow, 39), prediction(0.08, 1300, 39)
+    np.testing.assert_allclose(found.energy[0], own.energy[0], atol=1e-9)
+    np.testing.assert_allclose(found.energy, own.energy, atol=1e-5)
+    np.testing.assert_allclose(found.residual[0], own.residual[0], atol=1e-9)
+    np.testing.assert_allclose(found.residual, own.residual, atol=1e-4)
+    warm = decimation_flow(sp.Rademacher(), alpha=0.005, delta=0.4, beta="nishimori")
+    m, q, r, C = warm_state(2.5, 0.4, 0.005)
+    thermal = 0.4 * (couplings_of(C, 0.4, 0.005, ())[0] - 0.005)
+    assert Prediction.of_flow(warm, 5).residual[0] == pytest.approx(
+        expected_residual(m=m, r=r, C=C, thermal=thermal), abs=1e-8)
+    lost = decimation_flow(sp.Rademacher(), alpha=0.03, delta=0.5, beta=np.inf)
+    with pytest.raises(ValueError, match="retrieval ends at"):
+        Prediction.of_flow(lost, 10)
 
 
 def test_residual_at_a_temperature():
@@ -287,7 +317,7 @@ def test_predictions_refused():
     for bad, message in (
         (Prediction(energy=[-0.2, -0.2], residual=0.1), "energy of shape"),
         (Prediction(energy=np.nan, residual=0.1), "not finite"),
-        (Prediction(energy=-0.2, residual=0.1, competing=0.05), "competing is not above"),
+        (Prediction(energy=-0.2, residual=0.1, competing=[0.05]), "competing of shape"),
     ):
         with pytest.raises(ValueError, match=message):
             decimate(instance.observed, sp.Rademacher(), prediction=bad, **settings)
@@ -415,19 +445,11 @@ def test_a_step_is_given_up(small):
 
 
 def test_sparse_patterns_without_a_hint():
-    """Of sparse atoms the judge is calibrated here on minima next to the patterns of another instance."""
     size, count = 800, 40
-    other = sample_factorization(SPARSE, alpha=0.05, delta=0.08, size=size, rng=50)
-    near = follow(other.observed, SPARSE, other.patterns)
-    matrix, scores = other.observed.copy(), []
-    for estimate in near.attrs["estimates"]:
-        scores.append(residual(matrix, estimate))
-        without(matrix, estimate)
-    trend = np.polyval(np.polyfit(near["t"], scores, 1), near["t"])
-    mean = np.polyval(np.polyfit(near["t"], near["energy"], 1), near["t"])
+    flow = decimation_flow(SPARSE, alpha=0.05, delta=0.08, beta=np.inf)
     instance = sample_factorization(SPARSE, alpha=0.05, delta=0.08, size=size, rng=51)
     found = decimate(instance.observed, SPARSE, count=count, delta=0.08, reference=instance.patterns,
-                     prediction=Prediction(energy=mean, residual=trend, competing=3 * trend))
+                     prediction=Prediction.of_flow(flow, count))
     assert found.complete
     assert sorted(found.matched(instance.patterns)["pattern"]) == list(range(count))
     assert not found.restarts["wrong"].any()

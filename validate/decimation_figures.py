@@ -76,7 +76,7 @@ def plot_judgement(found: Decimated, *, ax: Axes | None = None) -> Axes:
     steps = found.steps
     ax.plot(steps["energy_theory"], steps["residual_theory"], "+", markersize=4, color=_ORANGE,
             label="theory, retrieval")
-    ax.axhspan(steps["threshold"].min(), steps["threshold"].max(), color="0.85", zorder=0, label="threshold")
+    ax.axhspan(steps["highest"].min(), steps["highest"].max(), color="0.85", zorder=0, label="largest accepted")
     ax.set_xlabel("energy E/N, with the diagonal and +1/4")
     ax.set_ylabel("residual S of the local fields")
     ax.legend(frameon=False, fontsize="small")

@@ -15,9 +15,10 @@ the line through x is, per component,
 to which a temperature T adds T [R(C) - R(0)], with R the R-transform of Y_R/sqrt(N).  It is a variance over the N
 components of this very state, so the shift of its energy drops out: in the example S = 0.111 in a retrieval state and
 0.349 in a spin glass, and the scatter of the first is sqrt(2(delta^2 + alpha)/N) = 0.009, of which most is due to the
-overlaps with the P - 1 other patterns.  The threshold lies between the two at equal distance in units of their scatter.
-An energy above the theory's by more than six times its own scatter is refused, too (x = 0 has S = 0), and so is a state
-that was found before.
+overlaps with the P - 1 other patterns.  The bound lies between the two at equal distance in units of their scatter; on
+the other side, and where no other state is known, it is six times the scatter.  An energy above the theory's by more
+than six times its own scatter is refused, too (with few patterns left a spin glass may have the smaller S, but its
+energy is far), and so is a state that was found before.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..phase_diagrams.decimation import DecimationFlow
 from ..phase_diagrams.store import Store, fingerprint
 from ..theory.priors import Prior
 from .annealing import Atoms, DenseCouplings, Walk, anneal, checked_temperatures, cooling
@@ -74,28 +76,56 @@ class Prediction:
     residual : float or array (P,)
         S of the retrieval state, as of `expected_residual`.
     competing : float or array (P,)
-        S of the spin glass (m = 0) at the same step; nan where there is none.
+        S of the spin glass (m = 0) at the same step; nan where there is none, or none is known.
     """
 
     energy: Any
     residual: Any
     competing: Any = math.nan
 
+    @classmethod
+    def of_flow(cls, flow: DecimationFlow, count: int, *, competing: Any = math.nan) -> Prediction:
+        """Energies and residuals of the replica-symmetric flow at t = R/P.
+
+        Parameters
+        ----------
+        flow : DecimationFlow
+            Of the same prior, alpha, delta and temperature.
+        count : int
+            P, the number of steps.
+        competing : float or array (P,)
+            As of the attribute.
+
+        Raises
+        ------
+        ValueError
+            If retrieval ends before the last step.
+        """
+        t = np.arange(whole("count", count, 1, "it is the number of patterns, P")) / count
+        if flow.failed_at is not None and t[-1] > flow.failed_at:
+            raise ValueError(f"count = {count}: in theory retrieval ends at t = {flow.failed_at:g}, and no later step "
+                             "can be judged; lower delta or alpha")
+        steps, past = flow.flow.at(t), flow.flow.past(t)
+        reaction = steps.second_moment - steps.unknowns[:, 2]  # the cavity's curvature is v - R(C)
+        trace = past.unfound + (past.weight * past.trace).sum(axis=1)
+        spread = expected_residual(m=steps.overlap, r=steps.noise, C=steps.susceptibility, v=steps.second_moment,
+                                   thermal=flow.temperature * (reaction - trace))
+        return cls(energy=steps.energy, residual=spread, competing=competing)
+
     def judge(self, step: int, *, size: int, delta: float, left: int, fourth: float = 1.0) -> Judge:
         """The judge of a step: `left` patterns are still in the matrix, `fourth` is E x^4 of the prior."""
-        mean, low, high = (
-            float(np.broadcast_to(value, ()) if np.ndim(value) == 0 else np.asarray(value)[step])
+        mean, own, other = (
+            float(value if np.ndim(value) == 0 else value[step])
             for value in (self.energy, self.residual, self.competing)
         )
         scatter = math.sqrt(2 * (delta**2 + left / size) / size)
-        if math.isnan(high):
-            threshold = low + _SIGMAS * scatter
-        else:
-            wide = math.sqrt(2 / size) * high  # of N independent squares
-            threshold = (low * wide + high * scatter) / (scatter + wide)
+        bounds = [own - _SIGMAS * scatter, own + _SIGMAS * scatter]
+        if not math.isnan(other):
+            wide = math.sqrt(2 / size) * other  # of a variance over N components
+            bounds[int(other > own)] = (own * wide + other * scatter) / (scatter + wide)
         # noise and other patterns in the direction of this one, and the scatter of its norm: dE/dv = -v/2 at m = v = 1
         spread = math.sqrt((delta + left / size) / (2 * size) + (fourth - 1) / (4 * size))
-        return Judge(energy=mean, spread=spread, residual=low, scatter=scatter, threshold=threshold)
+        return Judge(energy=mean, spread=spread, residual=own, scatter=scatter, bounds=(bounds[0], bounds[1]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,24 +138,25 @@ class Judge:
         Of retrieval states, per N: theory's value and the standard deviation from pattern to pattern, to leading order.
     residual, scatter : float
         The same of S.
-    threshold : float
-        The largest S that is accepted.
+    bounds : pair of floats
+        The smallest and the largest S that is accepted.
     """
 
     energy: float
     spread: float
     residual: float
     scatter: float
-    threshold: float
+    bounds: tuple[float, float]
 
     @property
     def separation(self) -> float:
-        """How many standard deviations the threshold lies above the residual of a retrieval state."""
-        return (self.threshold - self.residual) / self.scatter
+        """How many standard deviations of retrieval states the nearer bound is away."""
+        return min(self.residual - self.bounds[0], self.bounds[1] - self.residual) / self.scatter
 
     def accepts(self, energy: float, residual: float) -> bool:
         """Whether a state of this energy and residual is a retrieval state."""
-        return residual <= self.threshold and energy <= self.energy + _SIGMAS * self.spread
+        low, high = self.bounds
+        return low <= residual <= high and energy <= self.energy + _SIGMAS * self.spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +169,7 @@ class Decimated:
         In the order found; R < P if a step was given up.
     steps : DataFrame
         One row a step: step, t = R/P, restarts (made, the accepted one included), energy, residual, theory and
-        standard score of both, threshold, separation, accepted.
+        standard score of both, lowest and highest residual that is accepted, separation, accepted.
     restarts : DataFrame
         One row a restart that was judged: step, restart, energy, residual, accepted and, if patterns were given for
         measuring, overlap (the largest modulus with a pattern that is not yet found) and wrong (accepted without
@@ -310,8 +341,8 @@ def _row(step: int, count: int, record: dict[str, Any], judge: Judge) -> dict[st
     return {"step": step, "t": step / count, "restarts": len(tried), "energy": last["energy"],
             "energy_theory": judge.energy, "z_energy": (last["energy"] - judge.energy) / judge.spread,
             "residual": last["residual"], "residual_theory": judge.residual,
-            "z_residual": (last["residual"] - judge.residual) / judge.scatter, "threshold": judge.threshold,
-            "separation": judge.separation, "accepted": record["accepted"]}
+            "z_residual": (last["residual"] - judge.residual) / judge.scatter, "lowest": judge.bounds[0],
+            "highest": judge.bounds[1], "separation": judge.separation, "accepted": record["accepted"]}
 
 
 def _check_prediction(prediction: Any, count: int) -> None:
@@ -324,9 +355,6 @@ def _check_prediction(prediction: Any, count: int) -> None:
     if not (np.isfinite(prediction.energy).all() and np.isfinite(prediction.residual).all()):
         raise ValueError("prediction has an energy or residual that is not finite: where theory knows no retrieval "
                          "state there is nothing to look for; give fewer steps as count")
-    if (np.asarray(prediction.competing) <= prediction.residual).any():
-        raise ValueError("prediction.competing is not above prediction.residual: the residual does not tell the two "
-                         "states apart; check the parameters of both")
 
 
 def _digest(values: Any) -> str:
