@@ -21,6 +21,7 @@ from ..theory import free_probability as theory
 __all__ = ["Estimate", "NoisyGramSpectrum", "averages", "double_exponential", "increasing_root", "with_one"]
 
 _DIGITS = 60  # of the edges: bands are narrow, and near a cusp the ends of a gap are the square root of this apart
+_LARGEST = 1e20  # of alpha and delta, and of their inverses
 _FINEST = 9  # halvings of the step of a quadrature
 _REACH = 3.7  # of its variable: the outermost nodes are 1e-27 of a panel from its ends
 _EPSILON = float(np.finfo(float).eps)
@@ -153,13 +154,16 @@ class NoisyGramSpectrum:
     Raises
     ------
     ValueError
-        If alpha or delta is not positive and finite.
+        If alpha or delta is not positive and finite, or is outside [1e-20, 1e20].
     """
 
     def __init__(self, alpha: float, delta: float):
         for name, value in (("alpha", alpha), ("delta", delta)):
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"{name} = {value}: give a positive, finite number")
+            if not 1 / _LARGEST <= value <= _LARGEST:
+                raise ValueError(f"{name} = {value} is outside [{1 / _LARGEST:g}, {_LARGEST:g}], where twelve digits are "
+                                 "known to be right: use the limits in spinodal.theory.free_probability")
         self.alpha, self.delta = float(alpha), float(delta)
         with mpmath.workdps(_DIGITS):
             self._inverse, shrunk, eigenvalues, self._panels = _geometry(mpmath.mpf(self.alpha), mpmath.mpf(self.delta))
@@ -352,6 +356,6 @@ def _convex_root(alpha: mpmath.mpf, delta: mpmath.mpf, y: mpmath.mpf) -> mpmath.
         excess = delta / y**2 + alpha / (1 - y) ** 2 - 1
         slope = -2 * delta / y**3 + 2 * alpha / (1 - y) ** 3
         step = excess / slope
-        if abs(step) <= abs(y) * mpmath.mpf(10) ** (4 - _DIGITS):
+        if abs(step) <= abs(y) * mpmath.mpf(10) ** (20 - _DIGITS):  # the next one would be the square of this
             return y - step
         y -= step

@@ -48,7 +48,7 @@ def rotationally_invariant_mse(*, alpha: Any, delta: Any) -> Estimate:
     TypeError
         If a parameter is no real number.
     ValueError
-        If one is not positive and finite.
+        If one is not positive and finite, or is outside [1e-20, 1e20].
 
     References
     ----------

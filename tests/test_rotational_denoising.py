@@ -349,20 +349,20 @@ def test_simulation_has_the_asymptotic_mse_whatever_the_prior(prior):
 
 @pytest.mark.slow
 def test_large_simulation():
-    """N = 1200: three parameters, the estimator that knows alpha and the one that knows nothing but delta."""
+    """N = 1000: three parameters, the estimator that knows alpha and the one that knows nothing but delta."""
     rng = np.random.default_rng(5)
     for alpha, delta in ((0.03, 0.15), (0.5, 0.5), (1.5, 0.05)):
         expected = rotationally_invariant_mse(alpha=alpha, delta=delta).value
         ratios = []
-        for _ in range(6):
-            signal, noisy = sample(1200, alpha, delta, rng)
+        for _ in range(4):
+            signal, noisy = sample(1000, alpha, delta, rng)
             informed, empirical = denoise(noisy, delta=delta, alpha=alpha), denoise(noisy, delta=delta)
             ratios.append([loss(signal, informed.estimate) / expected, loss(signal, empirical.estimate) / expected])
             assert abs(empirical.matrix_mse - loss(signal, empirical.estimate)) < 4 * empirical.matrix_mse_error
-        spread = np.std(ratios, axis=0, ddof=1)[0] / math.sqrt(6)
+        spread = np.std(ratios, axis=0, ddof=1)[0] / math.sqrt(4)
         informed, empirical = np.mean(ratios, axis=0)
         assert spread < 0.006
-        assert abs(informed - 1) < 4 * spread + 3 / 1200
+        assert abs(informed - 1) < 4 * spread + 3 / 1000
         assert informed < empirical < informed + 0.015
 
 
@@ -454,6 +454,19 @@ def test_parameters_that_are_refused(given):
         NoisyGramSpectrum(0.1, given)
     with pytest.raises(ValueError, match="delta = "):
         SampleSpectrum([1.0], given)
+
+
+@pytest.mark.parametrize("alpha", [1e-20, 1e-8, 1.0, 1e8, 1e20])
+@pytest.mark.parametrize("delta", [1e-20, 1e-8, 1.0, 1e8, 1e20])
+def test_corners_of_the_range(alpha, delta):
+    value, error = rotationally_invariant_mse(alpha=alpha, delta=delta)
+    assert 0 < error < 1e-11 * value
+    assert value <= 0.5 * min(alpha, delta) * (1 + 1e-11)
+
+
+def test_beyond_the_range_is_refused():
+    with pytest.raises(ValueError, match=r"alpha = 1e-30 is outside \[1e-20, 1e\+20\]"):
+        rotationally_invariant_mse(alpha=1e-30, delta=0.1)
 
 
 def test_no_patterns_are_refused_with_the_answer():
