@@ -162,8 +162,8 @@ class NoisyGramSpectrum:
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"{name} = {value}: give a positive, finite number")
             if not 1 / _LARGEST <= value <= _LARGEST:
-                raise ValueError(f"{name} = {value} is outside [{1 / _LARGEST:g}, {_LARGEST:g}], where twelve digits are "
-                                 "known to be right: use the limits in spinodal.theory.free_probability")
+                raise ValueError(f"{name} = {value} is outside [{1 / _LARGEST:g}, {_LARGEST:g}], where the digits "
+                                 "are known to be right: use the limits in spinodal.theory.free_probability")
         self.alpha, self.delta = float(alpha), float(delta)
         with mpmath.workdps(_DIGITS):
             self._inverse, shrunk, eigenvalues, self._panels = _geometry(mpmath.mpf(self.alpha), mpmath.mpf(self.delta))
