@@ -139,12 +139,19 @@ def _slices(axis: Axis, fractions: Sequence[float]) -> list[float]:
 
 def slice_of(plane: Plane, at: str, value: float) -> list[dict[str, Any]]:
     """Seeds on the slice at a value of one of the controls; plain data, as a store keeps it."""
-    along, floor = (plane.first, _FLOOR) if at == plane.second.name else (plane.second, _DEEP)
+    along, floor = (plane.first, _FLOOR) if at == plane.second.name else (
+        plane.second, _DEEP if _is_temperature(plane) else _FLOOR)
     low, high = (float(np.exp(end)) for end in plane.window(along, floor))
     model, others = with_control(plane.model, plane.others, at, value)
     found = seeds_of(model, along.name, others, (low, high))
     order = (lambda c: (c, np.log(value))) if along is plane.first else (lambda c: (np.log(value), c))
     return [asdict(replace(seed, controls=tuple(map(float, order(seed.controls[0]))))) for seed in found]
+
+
+def _is_temperature(plane: Plane) -> bool:
+    """Whether the second control is the temperature, whose 0 is solved as such and beside which replicon lines go on."""
+    kinds = kinds_of(plane.model, exact_zeros(plane.model, plane.others))
+    return all(formulas.kind.temperature == plane.second.name for formulas in kinds.values())
 
 
 def with_control(model: Model, others: Mapping[str, float], name: str, value: float) -> tuple[Model, dict[str, float]]:
@@ -166,7 +173,7 @@ def trace_state(plane: Plane, seed: dict[str, Any]) -> dict[str, Any]:
     """
     start = StateSeed(**seed)
     system = _system(plane, start)
-    cooled = system.formulas.kind.temperature == plane.second.name
+    cooled = _is_temperature(plane)
     floor = _DEEP if start.kind == "replicon" else _LOW if cooled else _FLOOR
     left, right = plane.window(plane.first)
 

@@ -83,6 +83,7 @@ _h = formula_symbol("h")
 Mode = tuple[sp.Expr, sp.Expr]  # (weight, lambda)
 
 _FEW, _FAINT = 1e-6, 1e-3  # patterns per component, and noise, at which retrieval is found first
+_MANY = 0.1  # patterns per component at which a spin glass of these is found first
 _NOISY = 1e3  # noise at which the spin glass is found first: all that is chosen are the outermost atoms
 _WARM = 0.1  # temperature at which retrieval of a prior with a density is found first
 _HOT = 100.0  # temperature at which the paramagnet is found first
@@ -406,27 +407,29 @@ class DecimationByTemperature(_Decimation):
             anchor |= {"temperature": _HOT, "delta": _HOT if self.nishimori else _FAINT}
             start |= {_v: sp.S.One, _raised: 1 + 1 / self.temperature}
             path = ("alpha", "delta") if self.nishimori else ("alpha", "temperature", "delta")
-        elif name == "spin glass" and (self.nishimori or "delta" in zero):
-            # few patterns, no noise: susceptibility to 1, so that (1 - chi)^2 = alpha v/s with y = a A/2 sqrt(s) and
-            # y phi(y)/Phi(-y) = A^2/2, about y (y + sqrt(y^2 + 8/pi))/2; with a density a = 1/chi, s = v a^2
-            start |= {s: sp.S.One, _gap: sp.sqrt(alpha)}
-            anchor |= {"delta": _FAINT, "temperature": 0.0}
-            if not self.has_density:
-                y2 = 0 if self.is_binary else square**2 / (8 / sp.pi + 2 * square)
-                start[s] = 2 / sp.pi * square * sp.exp(-y2)
-                start[_v] = sp.S.One if self.is_binary else 2 * sp.sqrt(y2 * start[s] / square)
-                start[_q] = start[_v]
-                start[_gap] = sp.sqrt(alpha * start[_v] / start[s])
         elif name == "spin glass":
-            anchor |= {"delta": _NOISY, "temperature": 0.0}
-            if self.has_density:  # a = sqrt(delta)
-                start |= {_q: 2 * sp.sqrt(delta), _v: 2 * sp.sqrt(delta), _raised: 1 + 1 / sp.sqrt(delta)}
-            else:
-                start |= {_q: square, _v: square, s: square * delta, _raised: 1 + sp.sqrt(2 / (sp.pi * delta))}
-        start.setdefault(_gap, 2 - start[_raised])
+            cold = self.nishimori or self.temperature.name in zero or "delta" in zero
+            anchor |= {"delta": _FAINT if cold else _NOISY, "temperature": 0.0}
+            anchor["alpha"] = _MANY if cold and not self.is_binary else _FEW
+            few, noisy = self._glass_of_few(), self._glass_of_noise(square)
+            start = {x: sp.Piecewise((noisy[x], delta > 1), (few[x], True)) for x in few}
+        start |= {_gap: 2 - start[_raised]} if _raised in start else {}
         return {"anchor": {c: anchor[c] for c in path}, "path": path,
                 "scanned": s if self.is_binary else None,
                 "start": {x: sp.sympify(start[x]) for x in maps}}
+
+    def _glass_of_few(self) -> dict[sp.Symbol, sp.Expr]:
+        """About the spin glass of patterns that interfere, with hardly any noise, at T = 0."""
+        if self.is_binary:  # the susceptibility comes to 1 so that (1 - chi)^2 = alpha/s
+            return {s: 2 / sp.pi}
+        return {_q: sp.S.One, _v: sp.S.One, _raised: sp.Rational(3, 2)}
+
+    def _glass_of_noise(self, square: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
+        """The spin glass of strong noise at T = 0: of the outermost atoms, or with a = sqrt(delta)."""
+        if self.has_density:
+            second = 2 * sp.sqrt(delta)
+            return {s: delta * second, _q: second, _v: second, _raised: 1 + 1 / sp.sqrt(delta)}
+        return {s: square * delta, _q: square, _v: square, _raised: 1 + sp.sqrt(2 / (sp.pi * delta))}
 
 
 def _curvature(second: sp.Expr, d: sp.Expr, response: sp.Expr, modes: Sequence[Mode]) -> sp.Expr:
