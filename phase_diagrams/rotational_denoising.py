@@ -184,7 +184,8 @@ def denoise(matrix: Any, *, delta: float, alpha: float | None = None, signal_eig
 
     h is the Hilbert transform PV int rho(y)/(lambda - y) dy of the density of eigenvalues: exact for
     S = xi xi^T/N if `alpha` is given, or for a signal of `signal_eigenvalues`; else of the eigenvalues of Y themselves,
-    smoothed by a Gaussian.  Then nothing but the variance of the noise needs to be known of Y.
+    smoothed by a Gaussian.  Then nothing but the variance of the noise needs to be known of Y.  With a known signal the
+    shrunk eigenvalues are kept between its extreme ones.
 
     Parameters
     ----------
@@ -228,7 +229,9 @@ def denoise(matrix: Any, *, delta: float, alpha: float | None = None, signal_eig
     values = _symmetric(matrix, smallest=_SMALLEST if spectrum is None else 1)
     eigenvalues, eigenvectors = np.linalg.eigh(values / math.sqrt(len(values)))
     if spectrum is not None:
-        shrunk = spectrum.shrink(eigenvalues)
+        # <v|S|v> is between the extreme eigenvalues of S; the formula leaves them as a square root where an eigenvalue
+        # of a finite matrix lies beyond the edge of the bulk
+        shrunk = np.clip(spectrum.shrink(eigenvalues), *_range(spectrum))
         mse, error = spectrum.matrix_mse()
         method = "alpha" if alpha is not None else "signal_eigenvalues"
     else:
@@ -239,6 +242,13 @@ def denoise(matrix: Any, *, delta: float, alpha: float | None = None, signal_eig
         estimate=(eigenvectors * shrunk) @ eigenvectors.T, eigenvalues=eigenvalues, shrunk_eigenvalues=shrunk,
         eigenvectors=eigenvectors, method=method, width=width, matrix_mse=float(mse), matrix_mse_error=float(error),
     )
+
+
+def _range(spectrum: Spectrum) -> tuple[float, float]:
+    """Return between which numbers the eigenvalues of the signal are."""
+    if isinstance(spectrum, SampleSpectrum):
+        return float(spectrum.signal[0]), float(spectrum.signal[-1])
+    return 0.0, math.inf
 
 
 def _symmetric(matrix: Any, smallest: int) -> np.ndarray:
