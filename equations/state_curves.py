@@ -27,7 +27,6 @@ _ROWS = (1200, 200, 200, 200)
 _ITERATIONS = 60
 _DAMPING = 0.3
 _CLOSE = 1e-3  # change in an iteration from which Newton's method goes on
-_VANISHED = 20.0  # by which the logarithm of an unknown falls where the state becomes one of another kind
 _SEARCHED = 1e-5  # of the upper end of a window: below that no state is looked for, curves only go on
 _FAINT, _UNCERTAIN = np.log(1e-4), 0.03  # of the logarithm of an unknown: small, and not known
 _TRIED = 27  # values of a control at which a state is looked for, to follow it from there
@@ -148,7 +147,7 @@ def _curve(model: Model, name: str, along: str, controls: tuple[tuple[str, float
 
 def _bounds(curve: StateCurve, x: np.ndarray) -> list[Bound]:
     """Where states of the kind cease to exist, on a curve that starts at x."""
-    lowest = float(x.min(initial=0.0)) - _VANISHED
+    lowest = float(x.min(initial=0.0)) - curve.formulas.kind.vanished
     return [Bound("pole", curve.inside), Bound("vanished", lambda y: float(y[:-1].min(initial=0.0)) - lowest)]
 
 

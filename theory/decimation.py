@@ -89,6 +89,7 @@ _WARM = 0.1  # temperature at which retrieval of a prior with a density is found
 _HOT = 100.0  # temperature at which the paramagnet is found first
 _SAMPLES = (sp.Rational(1, 7), sp.Rational(1, 3), sp.Rational(4, 5))  # of symbols, at which a prior is checked
 _UNIT = 1e-9
+_VANISHED = 14.0  # of the logarithm of an unknown: below, m^2 beside 1 has no digits left
 
 
 class _Decimation(Model):
@@ -389,7 +390,7 @@ class DecimationByTemperature(_Decimation):
             name=name, branch="informative" if strength != 0 else "uninformative", maps=maps,
             transverse=tuple(transverse), positive=tuple(positive), order_parameters=order_parameters,
             free_energy=free_energy, energy=energy, entropy=entropy, observables=observables, instability=instability,
-            temperature=self.temperature.name, **self._where(name, maps, zero),
+            temperature=self.temperature.name, vanished=_VANISHED, **self._where(name, maps, zero),
         )
 
     def _where(self, name: str, maps: Mapping[sp.Symbol, sp.Expr], zero: frozenset[str]) -> dict[str, Any]:

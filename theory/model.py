@@ -102,6 +102,8 @@ class StateKind:
         state of the kind lies on one curve.
     temperature : str
         Name of the control that is the temperature.
+    vanished : float
+        By which the logarithm of an unknown falls where the state becomes one of another kind.
     """
 
     name: str
@@ -120,6 +122,7 @@ class StateKind:
     scanned: sp.Symbol | None
     path: tuple[str, ...]
     temperature: str = "temperature"
+    vanished: float = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
