@@ -283,9 +283,9 @@ def test_prediction_of_the_flow():
     thermal = 0.4 * (couplings_of(C, 0.4, 0.005, ())[0] - 0.005)
     assert Prediction.of_flow(warm, 5).residual[0] == pytest.approx(
         expected_residual(m=m, r=r, C=C, thermal=thermal), abs=1e-8)
-    lost = decimation_flow(sp.Rademacher(), alpha=0.03, delta=0.5, beta=np.inf)
-    with pytest.raises(ValueError, match="retrieval ends at"):
-        Prediction.of_flow(lost, 10)
+    for count in (1, 10):
+        with pytest.raises(ValueError, match="retrieval ends at"):
+            Prediction.of_flow(decimation_flow(sp.Rademacher(), alpha=0.03, delta=0.5, beta=np.inf), count)
 
 
 def test_residual_at_a_temperature():
@@ -475,20 +475,22 @@ def test_reaction_is_the_r_transform():
     assert reaction(0.3) == pytest.approx(value)
     with pytest.raises(ValueError, match="pole"):
         reaction(1.0)
+    assert reaction.holds(0.9)
+    assert not reaction.holds(1.0)
     with pytest.raises(ValueError, match="pole"):
         Reaction(delta=0.1, left=0.0, pairs=np.array([[0.0, 1.5]]), size=10)(-0.8)
 
 
 def test_message_passing_is_at_the_saddle_point():
-    """The first step from every pattern of a few instances; means, self-overlap, response and noise of the fields."""
+    """The first step from patterns of a few instances; means, self-overlap, response and noise of the fields."""
     size, beta, delta = 1000, 1 / 0.15, 0.15
     theory = np.array(warm_state(beta, delta, 0.03 - 0.5 / size))  # between P and P - 1 patterns: 1/N is not resolved
     rows = []
-    for seed in range(8):
+    for seed in range(6):
         instance = sample_factorization(sp.Rademacher(), alpha=0.03, delta=delta, size=size, rng=100 + seed)
         reaction = Reaction(delta=delta, left=0.03, pairs=np.zeros((0, 2)), size=size)
         found = []
-        for pattern in instance.patterns.T:
+        for pattern in instance.patterns.T[:12]:
             step = amp_step(instance.observed, sp.Rademacher(), pattern, beta=beta, reaction=reaction)
             assert step.converged
             expected = np.tanh(beta * (instance.observed @ step.means / np.sqrt(size)
@@ -519,6 +521,16 @@ def test_decimation_by_message_passing():
     assert table.attrs["estimates"].shape == (18, 600)
     product = amp_decimation(instance.observed, sp.Rademacher(), starts, delta=0.15, beta=1 / 0.15, sampling="product")
     assert abs(product["overlap"].mean() / 0.9 - table["overlap"].mean()) < 0.01
+
+
+def test_message_passing_that_loses_the_pattern_says_so():
+    """At delta = 0.6 there is no retrieval state: the iteration ends in none, and decimation at its first step."""
+    instance = sample_factorization(SPARSE, alpha=0.1, delta=0.6, size=300, rng=1)
+    table = amp_decimation(instance.observed, SPARSE, instance.patterns, delta=0.6, beta=20.0, max_iterations=200)
+    assert table["converged"].tolist() == [True] * (len(table) - 1) + [False]
+    assert len(table) < instance.count
+    assert len(table.attrs["estimates"]) == len(table) - 1
+    assert np.isnan(table["sampled"].iloc[-1])
 
 
 @pytest.mark.parametrize("prior", [sp.GaussBernoulli(0.3, variance=1 / 0.3), SPARSE, sp.Rademacher()])

@@ -167,7 +167,8 @@ def cooling(*, hot: float = 1.0, cold: float = 1 / _SWEEPS, sweeps: int = _SWEEP
 
     By default the inverse grows by 1 a sweep.  Slower cooling costs more and does not find more: at N = 1300, alpha =
     0.03, delta = 0.08 restarts of 1000 sweeps end in mixtures of patterns on most instances, while one in twenty of 30
-    sweeps, or even of a bare descent, falls into a pattern.
+    sweeps, or even of a bare descent, falls into a pattern.  Sparse patterns (rho = 0.2, alpha = 0.05) are found in
+    half the time with ``cooling(hot=1, cold=0.1, sweeps=100)``.
 
     Parameters
     ----------

@@ -72,20 +72,27 @@ class Reaction:
     pairs: Array
     size: int
 
+    def _pairs(self, response: float) -> tuple[Array, Array, Array]:
+        """Trace, determinant, and (1 - lambda_+ C)(1 - lambda_- C) of every pair."""
+        overlaps, norms = np.asarray(self.pairs, dtype=float).reshape(-1, 2).T
+        trace, determinant = 1 - norms, overlaps**2 - norms
+        return trace, determinant, 1 - response * trace + response**2 * determinant
+
+    def holds(self, response: float) -> bool:
+        """Whether C is below all poles 1/lambda: beyond one a part of the matrix is unstable."""
+        return response < 1 and bool((self._pairs(response)[2] > 0).all())
+
     def __call__(self, response: float) -> float:
-        """R(C); its poles are refused.
+        """R(C).
 
         Raises
         ------
         ValueError
-            If C is so large that a part of the matrix is unstable: there is no replica-symmetric state there.
+            If C is beyond a pole.
         """
-        overlaps, norms = np.asarray(self.pairs, dtype=float).reshape(-1, 2).T
-        trace, determinant = 1 - norms, overlaps**2 - norms
-        below = 1 - response * trace + response**2 * determinant  # (1 - lambda_+ C)(1 - lambda_- C)
-        if not response < 1 or (below <= 0).any():
-            raise ValueError(f"response = {response:g} is beyond a pole of the reaction, 1/lambda: give a start nearer "
-                             "to a retrieval state, or a lower beta")
+        if not self.holds(response):
+            raise ValueError(f"response = {response:g} is beyond a pole of the reaction, 1/lambda: give a smaller one")
+        trace, determinant, below = self._pairs(response)
         pairs = float(((trace - 2 * response * determinant) / below).sum()) / self.size
         return self.delta * response + self.left / (1 - response) + pairs
 
@@ -113,6 +120,8 @@ class AmpStep:
     change : float
         Root mean square change of the means in the last iteration.
     converged : bool
+        False, too, if the iteration left the state: the response ran into a pole of the reaction, or the precision
+        to 0.
     iterations : int
     """
 
@@ -138,7 +147,7 @@ def amp_step(
     reaction: Reaction,
     max_iterations: int = 500,
     tolerance: float = 1e-9,
-    damping: float = 0.0,
+    damping: float = 0.5,
 ) -> AmpStep:
     """Iterate message passing on Y_R from given means.
 
@@ -156,12 +165,12 @@ def amp_step(
     tolerance : float
         Of `change`.
     damping : float in [0, 1)
-        Weight of the means of before.
+        Weight of the means of before; with 0, sparse components settle slowly or not at all, since their norm swings.
 
     Raises
     ------
     TypeError, ValueError
-        If a setting is out of range, or the response runs into a pole of the reaction.
+        If a setting is out of range.
     """
     beta = _checked_beta(beta)
     damping = real_number("damping", damping, 0.0, 1.0, "0 is the bare iteration")
@@ -172,15 +181,15 @@ def amp_step(
     denoise = input_denoiser(prior)
     before, variance = means, 0.0
     second = float(means @ means) / size
+    fields, precision = np.zeros(size), math.nan
     change, converged, iteration = math.inf, False, 0
     while not converged and iteration < max_iterations:
-        iteration += 1
         response = beta * variance
-        back = reaction(response)
+        back = reaction(response) if reaction.holds(response) else math.inf
+        if not second > back:  # no state of replica symmetry is near
+            break
+        iteration += 1
         precision = beta * (second - back)
-        if not precision > 0:
-            raise ValueError(f"precision A = {precision:g} of the cavity is not positive (v = {second:g}, "
-                             f"R = {back:g}): give a start nearer to a retrieval state")
         fields = beta * (matrix @ means / math.sqrt(size) - back * before)
         new, spread = denoise(precision, fields)
         new = (1 - damping) * new + damping * means
@@ -192,7 +201,7 @@ def amp_step(
     # of the fields that made these means
     response = beta * variance
     square, aligned = float(np.square(fields / beta).mean()), float((fields / beta) @ means) / size
-    signal = max(aligned - response * square, 0.0) / (1 - response)
+    signal = max(aligned - response * square, 0.0) / (1 - response) if response < 1 else math.nan
     return AmpStep(means=means, precision=precision, fields=fields, response=response,
                    self_overlap=second - variance, second_moment=second, estimated_overlap=math.sqrt(signal),
                    field_variance=square - signal, change=change, converged=converged, iterations=iteration)
@@ -211,8 +220,11 @@ def amp_decimation(
     sweeps: int = 10,
     max_iterations: int = 500,
     tolerance: float = 1e-9,
+    damping: float = 0.5,
 ) -> pd.DataFrame:
     """Run all steps by message passing, each from a start near its pattern; estimates are samples.
+
+    A step that does not converge ends the run: without an estimate there is no next matrix.
 
     Parameters
     ----------
@@ -230,7 +242,8 @@ def amp_decimation(
         How an estimate is drawn: each component from its marginal ("product"), after which "gibbs" makes `sweeps`
         sweeps of heat-bath dynamics at beta, that it is a state of the measure; a prior with a density has the first.
     sweeps, max_iterations : int
-    tolerance : float
+    tolerance, damping : float
+        Of `amp_step`.
 
     Returns
     -------
@@ -238,7 +251,7 @@ def amp_decimation(
         One row a step: step, t, overlap (of the means with the pattern: m), sampled (that of the estimate),
         estimated (without the pattern), signal and field_variance (of the cavity fields, which theory says are
         m xi + sqrt(r) z, r in units of energy), self_overlap (q), second_moment (v), response (C), iterations,
-        converged.  Estimates, (P, N), are in ``attrs["estimates"]``.
+        converged.  Estimates, (steps that converged, N), are in ``attrs["estimates"]``.
 
     Raises
     ------
@@ -259,27 +272,30 @@ def amp_decimation(
     for step in range(count):
         reaction = Reaction(delta=delta, left=(count - step) / size, pairs=np.array(pairs).reshape(-1, 2), size=size)
         found = amp_step(observed, prior, starts[:, step], beta=beta, reaction=reaction,
-                         max_iterations=max_iterations, tolerance=tolerance)
+                         max_iterations=max_iterations, tolerance=tolerance, damping=damping)
+        pattern, field = reference[:, step], found.fields / beta
+        signal = float(pattern @ field) / float(pattern @ pattern)
+        rows.append({
+            "step": step, "t": step / count, "overlap": float(pattern @ found.means) / size,
+            "sampled": math.nan, "estimated": found.estimated_overlap, "signal": signal,
+            "self_overlap": found.self_overlap, "second_moment": found.second_moment,
+            "field_variance": float(np.square(field - signal * pattern).mean()), "response": found.response,
+            "iterations": found.iterations, "converged": found.converged,
+        })
+        if not found.converged:
+            break
         estimate = sample_marginals(prior, found.precision, found.fields, rng)
         if sampling == "gibbs":
             atoms = Atoms(prior)
             walk = Walk(DenseCouplings(observed), atoms, atoms.indices(estimate), rng)
             walk.run(np.full(whole("sweeps", sweeps, 0, ""), 1 / beta))
             estimate = walk.state
-        pattern, field = reference[:, step], found.fields / beta
-        signal = float(pattern @ field) / float(pattern @ pattern)
-        rows.append({
-            "step": step, "t": step / count, "overlap": float(pattern @ found.means) / size,
-            "sampled": float(pattern @ estimate) / size, "estimated": found.estimated_overlap, "signal": signal,
-            "self_overlap": found.self_overlap, "second_moment": found.second_moment,
-            "field_variance": float(np.square(field - signal * pattern).mean()), "response": found.response,
-            "iterations": found.iterations, "converged": found.converged,
-        })
+        rows[-1]["sampled"] = float(pattern @ estimate) / size
         pairs.append((found.estimated_overlap, float(estimate @ estimate) / size))
         estimates.append(estimate)
         without(observed, estimate)
     table = pd.DataFrame(rows)
-    table.attrs["estimates"] = np.array(estimates)
+    table.attrs["estimates"] = np.array(estimates).reshape(-1, size)
     return table
 
 

@@ -102,7 +102,7 @@ class Prediction:
             If retrieval ends before the last step.
         """
         t = np.arange(whole("count", count, 1, "it is the number of patterns, P")) / count
-        if flow.failed_at is not None and t[-1] > flow.failed_at:
+        if flow.failed_at is not None and t[-1] >= flow.failed_at:
             raise ValueError(f"count = {count}: in theory retrieval ends at t = {flow.failed_at:g}, and no later step "
                              "can be judged; lower delta or alpha")
         steps, past = flow.flow.at(t), flow.flow.past(t)
