@@ -193,7 +193,7 @@ class _Problem:
         residual = np.stack([overlap - y[:, 0], q * coupling - y[:, 1], second - self.delta * x - one - y[:, 2]], 1)
         jacobian = np.stack([by[0], by[1] * coupling + q * three * by[3], by[2] - coupling * by[3]]).transpose(2, 0, 1)
         noise = np.stack([errors[0], errors[1] * coupling + np.abs(q * three) * errors[3],
-                          errors[2] + coupling * errors[3]], 1) + 2 * _EPS * (1 + np.abs(y))
+                          errors[2] + coupling * errors[3]], 1) + 2 * _EPS * (np.array([1, 0, 1]) + np.abs(y))
         return residual, noise, jacobian - np.eye(3)
 
     def newton(self, y: np.ndarray, past: Past) -> tuple[np.ndarray, np.ndarray]:

@@ -208,7 +208,8 @@ def checked_controls(alpha: Any, delta: Any, beta: Any) -> tuple[float, float, f
 
 def _table(flow: Flow, t: np.ndarray, tolerance: float) -> pd.DataFrame:
     if not len(t):
-        return pd.DataFrame(columns=list(_COLUMNS))
+        empty = {name: pd.Series([], dtype=object if name == "status" else float) for name in _COLUMNS}
+        return pd.DataFrame(empty)
     steps = flow.at(t)
     unit = flow.temperature**-2 if flow.temperature > 0 else 1.0
     error = steps.error + flow.interpolation_error

@@ -411,7 +411,7 @@ class DecimationByTemperature(_Decimation):
         elif name == "spin glass":
             cold = self.nishimori or self.temperature.name in zero or "delta" in zero
             anchor |= {"delta": _FAINT if cold else _NOISY, "temperature": 0.0}
-            anchor["alpha"] = _MANY if cold and not self.is_binary else _FEW
+            anchor["alpha"] = _MANY if cold and not (self.is_binary or self.has_density) else _FEW
             few, noisy = self._glass_of_few(), self._glass_of_noise(square)
             start = {x: sp.Piecewise((noisy[x], delta > 1), (few[x], True)) for x in few}
         start |= {_gap: 2 - start[_raised]} if _raised in start else {}
@@ -423,6 +423,8 @@ class DecimationByTemperature(_Decimation):
         """About the spin glass of patterns that interfere, with hardly any noise, at T = 0."""
         if self.is_binary:  # the susceptibility comes to 1 so that (1 - chi)^2 = alpha/s
             return {s: 2 / sp.pi}
+        if self.has_density:  # a = 1/chi, v a^2 = s
+            return {_q: sp.S.One, _v: sp.S.One, _raised: 2 - sp.sqrt(alpha)}
         return {_q: sp.S.One, _v: sp.S.One, _raised: sp.Rational(3, 2)}
 
     def _glass_of_noise(self, square: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
