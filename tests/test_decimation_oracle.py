@@ -18,7 +18,6 @@ from scipy.special import erf
 
 import spinodal as sp
 from spinodal.phase_diagrams.decimation import decimation_flow
-from spinodal.phase_diagrams.store import Store
 from spinodal.validate import oracle
 from spinodal.validate.annealing import Atoms, DenseCouplings, Walk, anneal, cooling, energy_traces
 from spinodal.validate.decimation_amp import Reaction, amp_decimation, amp_step, follow, sample_marginals
@@ -33,6 +32,7 @@ from spinodal.validate.decimation_instances import (
     without,
 )
 from spinodal.validate.denoisers import input_denoiser
+from spinodal.validate.journal import Journal
 from spinodal.validate.oracle import Prediction, decimate, expected_residual
 
 SPARSE = sp.SparseRademacher(0.2, amplitude=0.2**-0.5)
@@ -399,19 +399,33 @@ def test_interrupted_run_continues(small, tmp_path, monkeypatch):
 
     whole = run(small)
     with pytest.raises(KeyboardInterrupt):
-        run(small, store=tmp_path / "run.sqlite", progress=interrupt)
+        run(small, store=tmp_path / "run.jsonl", progress=interrupt)
     searched = []
     search = oracle._Search.__call__
     monkeypatch.setattr(oracle._Search, "__call__", lambda self, *args: searched.append(1) or search(self, *args))
-    same(whole, run(small, store=tmp_path / "run.sqlite"))
+    same(whole, run(small, store=tmp_path / "run.jsonl"))
     assert len(searched) == COUNT - 4
     searched.clear()
-    same(whole, run(small, store=tmp_path / "run.sqlite"))
+    same(whole, run(small, store=tmp_path / "run.jsonl"))
     assert searched == []
     instance, judged = small
-    decimate(instance.observed, sp.Rademacher(), count=COUNT, delta=0.08, prediction=judged, seed=8,
-             store=tmp_path / "run.sqlite")
-    assert len(searched) == COUNT  # another seed is another run
+    with pytest.raises(ValueError, match="another run"):
+        decimate(instance.observed, sp.Rademacher(), count=COUNT, delta=0.08, prediction=judged, seed=8,
+                 store=tmp_path / "run.jsonl")
+
+
+def test_journal_refuses_what_it_did_not_write(tmp_path):
+    path = tmp_path / "notes"
+    for content in (b"hello", b"hello\n", b'{"run": "other"}\n'):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="new file"):
+            Journal(path, "one")
+        assert path.read_bytes() == content
+    with pytest.raises(IsADirectoryError, match="folder"):
+        Journal(tmp_path, "one")
+    path.write_bytes(b'{"ru')  # died at its first line
+    Journal(path, "one").append([1, 0.1])
+    assert Journal(path, "one").records == [[1, 0.1]]
 
 
 KILLED = """
@@ -425,12 +439,13 @@ run(small, store={store!r}, progress=lambda done, total: done == 5 and os.kill(o
 
 
 def test_killed_run_loses_one_step_at_most(small, tmp_path):
-    store = tmp_path / "run.sqlite"
+    store = tmp_path / "run.jsonl"
     script = KILLED.format(tests=os.path.dirname(__file__), store=str(store))
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    with Store(store) as kept:
-        assert len(kept) == 5
+    assert len(store.read_bytes().splitlines()) == 1 + 5
+    with open(store, "ab") as file:
+        file.write(b'{"state": "00')  # as if it had died while it wrote
     same(run(small), run(small, store=store))
 
 

@@ -27,7 +27,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +35,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..phase_diagrams.decimation import DecimationFlow
-from ..phase_diagrams.store import Store, fingerprint
+from .. import __version__
 from ..theory.priors import Prior
 from .annealing import Atoms, DenseCouplings, Walk, anneal, checked_temperatures, cooling
 from .decimation_instances import energy, matched, residual, symmetric, without
+from .journal import Journal
 from .settings import real_number, whole
 
 __all__ = ["Decimated", "Judge", "Prediction", "decimate", "expected_residual"]
@@ -84,12 +84,12 @@ class Prediction:
     competing: Any = math.nan
 
     @classmethod
-    def of_flow(cls, flow: DecimationFlow, count: int, *, competing: Any = math.nan) -> Prediction:
+    def of_flow(cls, flow: Any, count: int, *, competing: Any = math.nan) -> Prediction:
         """Energies and residuals of the replica-symmetric flow at t = R/P.
 
         Parameters
         ----------
-        flow : DecimationFlow
+        flow : DecimationFlow, or its Flow
             Of the same prior, alpha, delta and temperature.
         count : int
             P, the number of steps.
@@ -102,10 +102,11 @@ class Prediction:
             If retrieval ends before the last step.
         """
         t = np.arange(whole("count", count, 1, "it is the number of patterns, P")) / count
-        if flow.failed_at is not None and t[-1] >= flow.failed_at:
-            raise ValueError(f"count = {count}: in theory retrieval ends at t = {flow.failed_at:g}, and no later step "
+        flow = getattr(flow, "flow", flow)
+        if t[-1] >= flow.end:
+            raise ValueError(f"count = {count}: in theory retrieval ends at t = {flow.end:g}, and no later step "
                              "can be judged; lower delta or alpha")
-        steps, past = flow.flow.at(t), flow.flow.past(t)
+        steps, past = flow.at(t), flow.past(t)
         reaction = steps.second_moment - steps.unknowns[:, 2]  # the cavity's curvature is v - R(C)
         trace = past.unfound + (past.weight * past.trace).sum(axis=1)
         spread = expected_residual(m=steps.overlap, r=steps.noise, C=steps.susceptibility, v=steps.second_moment,
@@ -228,9 +229,9 @@ def decimate(
         interruptions.
     threads : int
         Restarts that run at once.
-    store : Store or path, optional
-        Keeps every step as soon as it is done.  The same call continues where the last one was ended, by whatever
-        means.
+    store : path, optional
+        Of a file that keeps every step as soon as it is done.  The same call continues where the last one was ended,
+        by whatever means.
     progress : bool or callable
         True: a bar on standard error; a callable gets the number of steps that are done and of all.
     reference : array (N, P), optional
@@ -239,7 +240,7 @@ def decimate(
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range.
+        If an argument is out of range, or the store holds another run.
     """
     observed = symmetric("matrix", matrix)
     atoms, size = Atoms(prior), observed.shape[0]
@@ -254,27 +255,24 @@ def decimate(
         if reference.ndim != 2 or reference.shape[0] != size:
             raise ValueError(f"reference of shape {reference.shape}: give the patterns, ({size}, P)")
     fourth = float(np.exp(atoms.logarithms) @ atoms.values**4)
-    task = {"matrix": _digest(observed), "prior": prior, "count": count, "delta": delta, "relax": relax, "seed": seed,
-            "temperatures": _digest(temperatures), "max_restarts": max_restarts,
-            "prediction": [_digest(value) for value in (prediction.energy, prediction.residual, prediction.competing)],
-            "reference": None if reference is None else _digest(reference)}
+    digests = [_digest(value) for value in (observed, temperatures, prediction.energy, prediction.residual,
+                                            prediction.competing, () if reference is None else reference)]
+    task = (__version__, repr(prior), count, delta, relax, max_restarts, seed, *digests)
+    journal = None if store is None else Journal(store, hashlib.sha256(repr(task).encode()).hexdigest())
+    known = [] if journal is None else list(journal.records)
     rows: list[dict[str, Any]] = []
     tried: list[dict[str, Any]] = []
     estimates: list[Array] = []
-    with (
-        nullcontext(store) if store is None or isinstance(store, Store) else Store(store) as kept,
-        ThreadPoolExecutor(threads) as pool,
-        _reporting(progress, count) as report,
-    ):
+    with ThreadPoolExecutor(threads) as pool, _reporting(progress, count) as report:
         for step in range(count):
             judge = prediction.judge(step, size=size, delta=delta, left=count - step, fourth=fourth)
-            key = "" if kept is None else fingerprint((decimate, task, step))
-            record = None if kept is None else kept.get(key)
-            if record is None:
+            if step < len(known):
+                record = known[step]
+            else:
                 search = _Search(observed, atoms, judge, temperatures, relax, estimates, reference, (seed, step))
                 record = search(pool, threads, max_restarts)
-                if kept is not None:
-                    kept.put(key, record)
+                if journal is not None:
+                    journal.append(record)
             state = atoms.values[np.frombuffer(bytes.fromhex(record["state"]), dtype=np.int8)]
             tried += [{"step": step, "restart": k, **one} for k, one in enumerate(record["tried"])]
             rows.append(_row(step, count, record, judge))
