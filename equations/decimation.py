@@ -56,9 +56,9 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(_GAUSS)
 class _Formulas:
     """Compiled averages of one component, and the gradient of the free entropy."""
 
-    def __init__(self, model: DecimationByTemperature, is_zero: bool):
+    def __init__(self, model: DecimationByTemperature, is_zero: bool, is_silent: bool):
         T = sp.S.Zero if is_zero else temperature
-        site = model.site(T, m, s, a)
+        site = model.site(T, m, sp.S.Zero if is_silent else s, a)
         values = [getattr(site, name) for name in _VALUES]
         values[-1] = sp.S.Zero if values[-1].is_infinite else values[-1]  # of a density at T = 0
         slopes = [value.diff(x) for value in values[:4] for x in (m, s, a)]
@@ -73,8 +73,8 @@ class _Formulas:
 
 
 @lru_cache(maxsize=32)
-def _formulas(model: DecimationByTemperature, is_zero: bool) -> _Formulas:
-    return _Formulas(model, is_zero)
+def _formulas(model: DecimationByTemperature, is_zero: bool, is_silent: bool) -> _Formulas:
+    return _Formulas(model, is_zero, is_silent)
 
 
 @dataclass(frozen=True)
@@ -169,11 +169,11 @@ class Steps:
 
 
 class _Problem:
-    """A step of decimation at given noise and temperature."""
+    """A step of decimation at given noise and temperature; where there are no patterns either, nothing is noise."""
 
-    def __init__(self, model: DecimationByTemperature, delta: float, T: float):
+    def __init__(self, model: DecimationByTemperature, delta: float, T: float, alpha: float):
         self.model, self.delta, self.T = model, delta, T
-        self.formulas = _formulas(model, T == 0)
+        self.formulas = _formulas(model, T == 0, alpha == delta == 0)
 
     def _site(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Averages and their derivatives at rows (m, s, a), with errors, shape (18, rows)."""
@@ -181,7 +181,8 @@ class _Problem:
         values = {m: y[:, 0], s: np.maximum(y[:, 1], _SILENT), a: y[:, 2], temperature: np.full(len(y), self.T)}
         with np.errstate(all="ignore"):
             found = compiled({p: (values | numbers)[p] for p in compiled.parameters}, scales=self.formulas.scales)
-        return found.values, found.errors
+        shape = len(found.values), len(y)
+        return np.broadcast_to(found.values, shape), np.broadcast_to(found.errors, shape)
 
     def equations(self, y: np.ndarray, past: Past) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals, their errors and the Jacobian at rows (m, s, a)."""
@@ -356,7 +357,7 @@ class Flow:
 
     def at(self, t: np.ndarray) -> Steps:
         """The steps at times in [0, end], each solved."""
-        problem, past = _Problem(self.model, self.delta, self.temperature), self.past(t)
+        problem, past = _Problem(self.model, self.delta, self.temperature, self.alpha), self.past(t)
         # the flow is smooth: from the nearest time that is solved already, in order
         y = np.repeat(self.first, len(t), axis=0)
         found, solved = problem.newton(y, past)
@@ -397,7 +398,7 @@ def flow_of(model: DecimationByTemperature, alpha: float, delta: float, T: float
     tolerance : float
         Absolute, of the overlap.
     """
-    problem = _Problem(model, delta, T)
+    problem = _Problem(model, delta, T, alpha)
     first = _first(problem, alpha)
     if first is None:
         return Flow(model, alpha, delta, T, (), 0.0, 0.0, 0.0, np.full((1, 3), np.nan))

@@ -73,7 +73,7 @@ def test_halving_the_panels_changes_nothing(flow):
     from spinodal.equations.decimation import _first, _panel, _past, _Problem
 
     alpha, delta = flow.controls["alpha"], flow.controls["delta"]
-    problem = _Problem(DecimationByTemperature(flow.model.prior), delta, flow.temperature)
+    problem = _Problem(DecimationByTemperature(flow.model.prior), delta, flow.temperature, alpha)
     guess, panels = _first(problem, alpha), []
     edges = np.concatenate([[0.0], np.geomspace(1 / 64, 1, 7)])
     for low, high in zip(edges, edges[1:], strict=False):
