@@ -15,7 +15,7 @@ until nothing moves.  A panel that cannot be solved, or whose last Chebyshev coe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -103,14 +103,15 @@ class Past:
         third = 2 * first**3 - 6 * self.determinant * first / gap
         rest = 1 - response
         powers = [self.unfound * factor / rest**k for k, factor in ((1, 1), (2, 1), (3, 2))]
-        return tuple((self.weight * part).sum(1) + power  # type: ignore[return-value]
+        return tuple((self.weight * part).sum(1) + power
                      for part, power in zip((first, second, third), powers, strict=True))
 
     def found(self, response: np.ndarray) -> np.ndarray:
         """Sum of lambda^2/(1 - lambda chi)^2 over the modes of patterns found, shape (steps,)."""
         x = response[:, None]
         gap = 1 - self.trace * x + self.determinant * x**2
-        return (self.weight * (((self.trace - 2 * self.determinant * x) / gap) ** 2 - 2 * self.determinant / gap)).sum(1)
+        first = (self.trace - 2 * self.determinant * x) / gap
+        return (self.weight * (first**2 - 2 * self.determinant / gap)).sum(1)
 
     def gap(self, response: np.ndarray) -> np.ndarray:
         """The least 1 - lambda chi of all modes, which must be positive, shape (steps,)."""
@@ -254,8 +255,8 @@ class _Problem:
                  (self.delta * (second + q) + T * one + q * two) / 2 + 1]
         error = np.maximum.reduce([*spread[:3], sum(abs(r) * e for r, e in zip(rates, spread, strict=True))])
         return Steps(
-            unknowns=y, self_overlap=q, second_moment=second, susceptibility=x, r_a=self.delta * q, r_b=past.unfound * q / (1 - x) ** 2,
-            r_c=q * past.found(x), energy=energy, entropy=total,
+            unknowns=y, self_overlap=q, second_moment=second, susceptibility=x, r_a=self.delta * q,
+            r_b=past.unfound * q / (1 - x) ** 2, r_c=q * past.found(x), energy=energy, entropy=total,
             replicon=1 - (self.delta + two) * fluctuation if self.formulas.fluctuates else np.full(len(y), -np.inf),
             determinant=np.linalg.det(-jacobian), residual=np.abs(residual).max(1), gradient=self._gradient(y, past),
             error=error, is_solved=is_solved & (past.gap(x) > 0),
@@ -264,7 +265,7 @@ class _Problem:
     def _gradient(self, y: np.ndarray, past: Past) -> np.ndarray:
         """Largest derivative of the free entropy, from its expression and not from the equations solved here."""
         values, _ = self._site(y)
-        q, second, x = values[1], values[2], values[3]
+        _q, second, x = values[1], values[2], values[3]
         places = {m: y[:, 0], v: second, chi: x, s: np.maximum(y[:, 1], _SILENT), a: y[:, 2],
                   temperature: np.full(len(y), self.T), _UNFOUND: past.unfound, _DELTA: np.full(len(y), self.delta)}
         compiled, numbers = self.formulas.gradient
@@ -301,9 +302,12 @@ class Panel:
         return self.start + (self.stop - self.start) * (1 - np.cos(np.pi * np.arange(_POINTS) / (_POINTS - 1))) / 2
 
     def found_before(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Gauss-Legendre weights of dtau up to times within or beyond the panel, traces and determinants, shape (t, nodes)."""
+        """Gauss-Legendre weights of dtau up to times within the panel, or all of it, with traces and determinants.
+
+        Arrays of shape (times, nodes).
+        """
         half = (np.minimum(t, self.stop) - self.start)[:, None] / 2
-        matrix = _interpolation(np.clip(2 * half * (_NODES + 1) / 2 / (self.stop - self.start), 0, 1))
+        matrix = _interpolation(np.clip(half * (_NODES + 1) / (self.stop - self.start), 0, 1))
         return half * _WEIGHTS, matrix @ self.trace, matrix @ self.determinant
 
     def tail(self) -> float:
@@ -368,8 +372,7 @@ class Flow:
             found[k : k + 1], solved[k : k + 1] = problem.newton(near, one)
         steps = problem.finished(found, solved, past)
         good = steps.is_solved & (steps.determinant > 0)
-        object.__setattr__(steps, "is_solved", good)
-        return steps
+        return replace(steps, is_solved=good)
 
     def matrix_mse(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(1/2N)|eta eta^T - xi xi^T|^2/N^2 of the patterns found before t, without cross terms, and its error."""

@@ -42,8 +42,9 @@ class DecimationFlow:
     table : DataFrame
         One row a time: ``t``; ``m``, ``q``, ``v`` (overlap with the pattern, of two replicas, E <x^2>); ``r`` and its
         parts ``r_a`` of the noise Z, ``r_b`` of the patterns not yet found, ``r_c`` of those found, as in the free
-        entropy, but at beta = inf divided by beta^2; ``noise``, r/beta^2 always; ``energy`` E/N with the diagonal and the
-        quartic term; ``entropy`` in nats relative to the prior; ``replicon``, positive where replica symmetry is stable;
+        entropy, but at beta = inf divided by beta^2; ``noise``, r/beta^2 always; ``energy`` E/N with the diagonal and
+        the quartic term; ``entropy`` in nats relative to the prior; ``replicon``, positive where replica symmetry is
+        stable;
         ``matrix_mse`` of the patterns found so far; ``gradient``, the largest derivative of Phi (of Phi/beta at beta =
         inf) by an order parameter; ``error``, absolute, of m, q, v and the energy, whichever is largest; ``status``.
     failed_at : float or None
@@ -85,8 +86,9 @@ class DecimationFlow:
             return f"{_RETRIEVED}: at the first one there is no retrieval state; lower delta or alpha."
         m, t = self.table["m"].to_numpy(float), self.table["t"].to_numpy(float)
         if self.failed_at is not None:
-            return (f"Yes: retrieval ends at t = {self.failed_at:.7g} +- {self.failed_at_error:.1g}, where the overlap, "
-                    f"{m[0]:.7g} at first, has fallen to {m[-1]:.4g}; {1 - self.failed_at:.2%} of the patterns are lost.")
+            return (f"Yes: retrieval ends at t = {self.failed_at:.7g} +- {self.failed_at_error:.1g}, where the "
+                    f"overlap, {m[0]:.7g} at first, has fallen to {m[-1]:.4g}; {1 - self.failed_at:.2%} of the patterns "
+                    "are lost.")
         if not self.corrupts_itself:
             return (f"No: the overlap grows from {m[0]:.7g} to {m[-1]:.7g}; each pattern found takes "
                     "away more interference than the error of its estimate adds." if m[-1] > m[0] else
@@ -240,8 +242,8 @@ def decimation_mse(prior: Any, *, alpha: float, deltas: Any, betas: Any = ("nish
     Returns
     -------
     DataFrame
-        One row a noise and inverse temperature: ``delta``, ``beta`` (text), ``matrix_mse``, its ``error``, ``failed_at``
-        (NaN if every pattern is retrieved, 0 if none is) and ``status``.
+        One row a noise and inverse temperature: ``delta``, ``beta`` (text), ``matrix_mse``, its ``error``,
+        ``failed_at`` (NaN if every pattern is retrieved, 0 if none is) and ``status``.
     """
     rows = []
     for beta in betas:

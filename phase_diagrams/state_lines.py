@@ -149,7 +149,7 @@ def slice_of(plane: Plane, at: str, value: float) -> list[dict[str, Any]]:
 
 
 def _is_temperature(plane: Plane) -> bool:
-    """Whether the second control is the temperature, whose 0 is solved as such and beside which replicon lines go on."""
+    """Whether the second control is the temperature, whose 0 is solved as such, and down to which replicon lines go."""
     kinds = kinds_of(plane.model, exact_zeros(plane.model, plane.others))
     return all(formulas.kind.temperature == plane.second.name for formulas in kinds.values())
 

@@ -44,7 +44,8 @@ def test_boundary_over_alpha_is_the_explicit_curve(over_alpha):
 
         best = optimize.minimize_scalar(noise, bounds=(1e-3, 4), method="bounded", options={"xatol": 1e-12})
         assert row["delta"] == pytest.approx(-best.fun, rel=1e-8, abs=1e-12)
-    assert (table["error"] < 1e-12).all() and (table["status"] == "converged").all()
+    assert (table["error"] < 1e-12).all()
+    assert (table["status"] == "converged").all()
 
 
 def test_ends_of_the_boundary(over_alpha):
@@ -59,7 +60,8 @@ def test_regions_over_alpha(over_alpha):
     names = set(over_alpha.regions["name"])
     assert names == {"retrieval", "spin glass, retrieval metastable", "spin glass"}
     assert over_alpha.controls == {"beta": INF}
-    assert "first step retrieves" in over_alpha.summary() and "temperature" not in over_alpha.summary()
+    assert "first step retrieves" in over_alpha.summary()
+    assert "temperature" not in over_alpha.summary()
     assert over_alpha.plot().get_xlabel()
 
 
@@ -71,8 +73,10 @@ def test_sparsity_does_not_help_monotonically(over_rho):
     """The largest noise of the first step falls with rho, nearly to nothing, and rises again."""
     table = line(over_rho)
     (turn,) = over_rho.special_points[over_rho.special_points["type"] == "turning"].to_dict("records")
-    assert 0.8 < turn["rho"] < 0.9 and turn["delta"] < 0.03
-    assert table["delta"].iloc[0] > 0.5 and table["delta"].iloc[-1] > 0.15
+    assert 0.8 < turn["rho"] < 0.9
+    assert turn["delta"] < 0.03
+    assert table["delta"].iloc[0] > 0.5
+    assert table["delta"].iloc[-1] > 0.15
     # between: at rho = 1 the weights have dropped out but 0 may still be chosen, so it is not Rademacher's
     rademacher = sp.thresholds(RADEMACHER, along="delta", between=(0, 1), alpha=0.03, beta=INF)
     edge = rademacher[rademacher["kind"] == "spinodal"]["value"].iloc[0]
@@ -92,14 +96,16 @@ def test_over_beta():
     diagram = sp.phase_diagram(RADEMACHER, x=("beta", 4, 20), y=("delta", 0.05, 0.4), alpha=0.03)
     table = line(diagram)
     best = table.loc[table["delta"].idxmax()]
-    assert 7 < best["beta"] < 8.5 and best["delta"] > 0.2505
+    assert 7 < best["beta"] < 8.5
+    assert best["delta"] > 0.2505
     (zero, own) = (sp.thresholds(RADEMACHER, along="delta", between=(0, 1), alpha=0.03, beta=beta)
                    for beta in (INF, "nishimori"))
     for found in (zero, own):
         assert found[found["kind"] == "spinodal"]["value"].iloc[0] < best["delta"]
     # every strip of regions lies in the window, with the lower end first
     assert (diagram.regions["x_low"] < diagram.regions["x_high"]).all()
-    assert diagram.regions["x_low"].min() >= 4 - 1e-9 and diagram.regions["x_high"].max() <= 20 + 1e-9
+    assert diagram.regions["x_low"].min() >= 4 - 1e-9
+    assert diagram.regions["x_high"].max() <= 20 + 1e-9
     there = sp.thresholds(RADEMACHER, along="delta", between=(0, 1), alpha=0.03, beta=float(table["beta"].iloc[20]))
     assert there[there["kind"] == "spinodal"]["value"].iloc[0] == pytest.approx(table["delta"].iloc[20], rel=1e-9)
 

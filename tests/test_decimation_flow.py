@@ -41,8 +41,11 @@ def test_overlaps_at_nishimori_temperature():
     found = decimation_flow(RADEMACHER, alpha=0.03, delta=0.15, beta="nishimori")
     assert abs(found.table["m"].iloc[0] - 0.9654865) < 5e-8
     assert abs(found.table["m"].iloc[-1] - 0.9830861) < 5e-8
-    assert abs(found.matrix_mse - 1.461e-3) < 5e-7 and found.matrix_mse_error < 1e-12
-    assert found.answer.startswith("No") and not found.corrupts_itself and found.is_complete
+    assert abs(found.matrix_mse - 1.461e-3) < 5e-7
+    assert found.matrix_mse_error < 1e-12
+    assert found.answer.startswith("No")
+    assert not found.corrupts_itself
+    assert found.is_complete
 
 
 def test_energy_at_zero_temperature():
@@ -54,10 +57,13 @@ def test_energy_at_zero_temperature():
 def test_every_point_is_good(flow):
     table = flow.table
     assert (table["status"] == "converged").all()
-    assert (table["gradient"] < 1e-10).all() and (table["error"] < 1e-9).all()
-    assert (table["m"] ** 2 <= table["v"]).all() and (table["q"] <= table["v"] + 1e-12).all()
+    assert (table["gradient"] < 1e-10).all()
+    assert (table["error"] < 1e-9).all()
+    assert (table["m"] ** 2 <= table["v"]).all()
+    assert (table["q"] <= table["v"] + 1e-12).all()
     assert np.allclose(table["r"], table["r_a"] + table["r_b"] + table["r_c"], rtol=1e-12)
-    assert table["r_c"].iloc[0] == 0 and table["r_b"].iloc[-1] == 0
+    assert table["r_c"].iloc[0] == 0
+    assert table["r_b"].iloc[-1] == 0
 
 
 def test_first_row_is_the_first_step(flow):
@@ -135,8 +141,11 @@ def test_sums_over_modes():
 @pytest.mark.parametrize("delta", [0.0, 0.05])
 def test_beyond_retrieval_is_an_answer(delta):
     found = decimation_flow(RADEMACHER, alpha=0.2, delta=delta, beta=INF)
-    assert found.failed_at == 0 and len(found.table) == 0 and found.corrupts_itself
-    assert found.matrix_mse == pytest.approx(0.1) and "no retrieval" in found.answer
+    assert found.failed_at == 0
+    assert len(found.table) == 0
+    assert found.corrupts_itself
+    assert found.matrix_mse == pytest.approx(0.1)
+    assert "no retrieval" in found.answer
     assert found.plot() is not None
 
 
@@ -144,23 +153,28 @@ def test_first_step_ends_where_the_boundary_is():
     table = sp.thresholds(Decimation(RADEMACHER), along="delta", between=(0, 2), alpha=0.03, beta=INF)
     edge = table[table["kind"] == "spinodal"]["value"].iloc[0]
     below = decimation_flow(RADEMACHER, alpha=0.03, delta=edge * (1 - 1e-6), beta=INF)
-    assert below.is_complete and below.table["m"].iloc[0] < 0.84
+    assert below.is_complete
+    assert below.table["m"].iloc[0] < 0.84
     assert decimation_flow(RADEMACHER, alpha=0.03, delta=edge * (1 + 1e-6), beta=INF).failed_at == 0
 
 
 def test_sampling_of_a_density_corrupts_itself_a_little():
     """With Gauss-Bernoulli components samples, not estimates of least error, are subtracted."""
     found = decimation_flow(sp.GaussBernoulli(0.2, variance=5.0), alpha=0.01, delta=0.2, beta="nishimori")
-    assert found.corrupts_itself and found.is_complete and found.answer.startswith("A little")
+    assert found.corrupts_itself
+    assert found.is_complete
+    assert found.answer.startswith("A little")
 
 
 def test_no_noise_and_few_patterns():
     for beta in (INF, 5.0):
         for alpha, delta in ((0.0, 0.0), (0.0, 0.2), (0.01, 0.0), (1e-6, 1e-6)):
             found = decimation_flow(RADEMACHER, alpha=alpha, delta=delta, beta=beta, points=3)
-            assert (found.table["status"] == "converged").all() and found.is_complete
+            assert (found.table["status"] == "converged").all()
+            assert found.is_complete
             if alpha == 0:
-                assert found.matrix_mse == 0 and np.ptp(found.table["m"]) < 1e-14
+                assert found.matrix_mse == 0
+                assert np.ptp(found.table["m"]) < 1e-14
 
 
 def test_density_at_zero_temperature_is_an_answer():
@@ -180,13 +194,16 @@ def test_mse_over_the_noise():
 def test_tables_say_the_same_at_any_number_of_points():
     coarse, fine = (decimation_flow(RADEMACHER, alpha=0.03, delta=0.2, beta=3.0, points=n) for n in (3, 5))
     merged = coarse.table.merge(fine.table, on="t")
-    assert np.abs(merged["m_x"] - merged["m_y"]).max() < 1e-14 and len(merged) == 3
+    assert np.abs(merged["m_x"] - merged["m_y"]).max() < 1e-14
+    assert len(merged) == 3
 
 
 def test_plot_and_words():
     found = decimation_flow(sparse(0.2), alpha=0.05, delta=0.08, beta=INF, points=5)
     ax = found.plot()
-    assert ax.get_xlabel().startswith("$t$") and "Matrix mse" in found.summary() and "<table" in found._repr_html_()
+    assert ax.get_xlabel().startswith("$t$")
+    assert "Matrix mse" in found.summary()
+    assert "<table" in found._repr_html_()
     assert isinstance(found.flow.at(np.array([0.3])), Steps)
 
 

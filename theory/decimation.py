@@ -98,8 +98,8 @@ class _Decimation(Model):
     prior: Prior
 
     title = "decimation of a matrix of extensive rank"
-    units = ("+log Z per component, in nats, relative to the prior; energies E/N with the diagonal of the matrix and the "
-             "quartic term |x|^4/(4 N), which is +1/4 where |x|^2 = N")
+    units = ("+log Z per component, in nats, relative to the prior; energies E/N with the diagonal of the matrix and "
+             "the quartic term |x|^4/(4 N), which is +1/4 where |x|^2 = N")
     boundary_words = MappingProxyType({
         "spinodal informative": "the first step retrieves a pattern below",
         "first_order equilibrium": "retrieval is the equilibrium below",

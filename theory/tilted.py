@@ -12,6 +12,7 @@ x^2/2 is largest, whatever its weight, and everything is written with the error 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -154,7 +155,7 @@ def choice_in_field(components: Sequence[Component], mean: sp.Expr, variance: sp
     width = sp.sqrt(variance)
     found = {"magnetisation": lowest, "square": lowest**2, "susceptibility": sp.S.Zero,
              "relative_entropy": sp.log(atoms[0][0])}
-    for (w, x, _), (W, X, _) in zip(atoms, atoms[1:], strict=False):
+    for (w, x, _), (W, X, _) in itertools.pairwise(atoms):
         edge = curvature * (x + X) / 2
         if len(atoms) > 2:  # where a < 0 only the outermost atoms are ever chosen
             edge = sp.Piecewise((edge, curvature > 0), (curvature * (lowest + highest) / 2, True))
