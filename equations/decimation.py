@@ -40,7 +40,7 @@ __all__ = ["Flow", "Panel", "Past", "Steps", "flow_of"]
 _POINTS = 17  # Chebyshev points of a panel
 _GAUSS = 24  # Gauss-Legendre nodes up to each of them
 _SHORTEST = 1e-8  # panel: where the flow ends is known to about that
-_SWEEPS, _NEWTON = 40, 30
+_SWEEPS, _NEWTON = 40, 16
 _ITERATIONS = 400  # of message passing from the pattern itself
 _DAMPING = 0.7
 _LOST = 1e-3  # overlap below which iteration from the pattern has left it
@@ -406,19 +406,19 @@ def flow_of(model: DecimationByTemperature, alpha: float, delta: float, T: float
     if first is None:
         return Flow(model, alpha, delta, T, (), 0.0, 0.0, 0.0, np.full((1, 3), np.nan))
     panels: list[Panel] = []
-    start, length, worst, guess = 0.0, 1.0, 0.0, first
+    start, length, worst, guess, was_halved = 0.0, 1.0, 0.0, first, False
     while start < 1:
         length = min(length, 1 - start)
         solved = _panel(problem, alpha, panels, start, start + length if start + length < 1 - _SHORTEST else 1.0, guess)
         if solved is None or solved[0].tail() > 0.1 * tolerance:
-            length /= 2
+            length, was_halved = length / 2, True
             if length < _SHORTEST:
                 return Flow(model, alpha, delta, T, tuple(panels), start, 4 * _SHORTEST, worst, first)
             continue
         panel, guess = solved
         panels.append(panel)
         worst = max(worst, panel.tail())
-        start, length = panel.stop, 2 * length
+        start, length, was_halved = panel.stop, length if was_halved else 2 * length, False
     return Flow(model, alpha, delta, T, tuple(panels), 1.0, 0.0, worst, first)
 
 

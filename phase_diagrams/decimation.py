@@ -87,8 +87,8 @@ class DecimationFlow:
         m, t = self.table["m"].to_numpy(float), self.table["t"].to_numpy(float)
         if self.failed_at is not None:
             return (f"Yes: retrieval ends at t = {self.failed_at:.7g} +- {self.failed_at_error:.1g}, where the "
-                    f"overlap, {m[0]:.7g} at first, has fallen to {m[-1]:.4g}; {1 - self.failed_at:.2%} of the patterns "
-                    "are lost.")
+                    f"overlap, {m[0]:.7g} at first, has fallen to {m[-1]:.4g}; {1 - self.failed_at:.2%} of the "
+                    "patterns are lost.")
         if not self.corrupts_itself:
             return (f"No: the overlap grows from {m[0]:.7g} to {m[-1]:.7g}; each pattern found takes "
                     "away more interference than the error of its estimate adds." if m[-1] > m[0] else

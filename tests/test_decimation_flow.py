@@ -1,6 +1,7 @@
 """Decimation step after step: known answers, an independent solution of the same problem, its end, refusals."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -241,3 +242,30 @@ def test_flow_of_is_quick_on_the_second_call():
     start = time.perf_counter()
     flow_of(model, 0.03, 0.151, 0.151, 1e-9)
     assert time.perf_counter() - start < 5
+
+
+@pytest.fixture
+def noisy_past(monkeypatch):
+    """Every pattern found adds thirty times the interference that its error does: then retrieval ends midway."""
+    from spinodal.equations import decimation as room
+
+    plain = room._past
+    monkeypatch.setattr(room, "_past", lambda panels, t, alpha: replace(
+        plain(panels, t, alpha), weight=30 * plain(panels, t, alpha).weight))
+
+
+def test_where_retrieval_ends_midway(noisy_past):
+    found = decimation_flow(RADEMACHER, alpha=0.03, delta=0.2, beta="nishimori")
+    assert 0 < found.failed_at < 1
+    assert found.failed_at_error < 1e-6
+    assert found.corrupts_itself
+    assert not found.is_complete
+    assert found.answer.startswith("Yes: retrieval ends at t = 0.")
+    # a fold: the determinant vanishes as the root of the distance to it
+    times = found.failed_at - np.array([4e-4, 1e-4])
+    far, near = found.flow.at(times).determinant
+    assert far / near == pytest.approx(2, rel=0.05)
+    assert found.table["t"].iloc[-1] == found.failed_at
+    assert (found.table["status"].iloc[:-1] == "converged").all()
+    lost = 0.03 * (1 - found.failed_at) / 2
+    assert found.matrix_mse - found.table["matrix_mse"].iloc[-1] == pytest.approx(lost, rel=1e-9)
