@@ -8,7 +8,8 @@ over a width of one unit of the argument.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -44,17 +45,26 @@ def arguments(expr: sp.Expr) -> list[sp.Expr]:
     """Expressions whose zeros are the features of `expr`, in all of its fields."""
     found: dict[sp.Expr, None] = {}
     for node in _integrands(expr):
-        values = [node] if not isinstance(node, Let) else [node.body, *(value for _, value in node.bindings)]
-        expand = node.expand_bindings if isinstance(node, Let) else (lambda e: e)
-        for value in values:
-            for special in value.atoms(*_AFFINE):
-                for argument in special.args:
-                    if argument.is_finite is not False:
-                        found[expand(argument)] = None
-            for total in value.atoms(LogSumExp):
-                for one, other in itertools.combinations(map(expand, total.args), 2):
-                    found[_exponent_gap(one, other)] = None
+        if isinstance(node, Let):
+            found.update(dict.fromkeys(_bound_arguments(node.func(sp.S.Zero, node.bindings))))
+            found.update(dict.fromkeys(_arguments_of(node.body, node.expand_bindings)))
+        else:
+            found.update(dict.fromkeys(_arguments_of(node, lambda e: e)))
     return list(found)
+
+
+@lru_cache(maxsize=64)
+def _bound_arguments(bindings: Let) -> list[sp.Expr]:
+    """Those of what is bound, which many averages share."""
+    return [argument for _, value in bindings.bindings for argument in _arguments_of(value, bindings.expand_bindings)]
+
+
+def _arguments_of(value: sp.Expr, expand: Callable[[sp.Expr], sp.Expr]) -> list[sp.Expr]:
+    found = [expand(argument) for special in value.atoms(*_AFFINE) for argument in special.args
+             if argument.is_finite is not False]
+    for total in value.atoms(LogSumExp):
+        found += [_exponent_gap(one, other) for one, other in itertools.combinations(map(expand, total.args), 2)]
+    return found
 
 
 def has_peak(expressions: Iterable[sp.Expr], argument: sp.Expr) -> bool:

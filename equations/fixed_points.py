@@ -15,7 +15,7 @@ from ..theory.parameters import number, positive
 from .coupling_points import coupling_points
 from .curve import Curve, curve_of
 from .points import Limit, Points
-from .reciprocal import inward, outward
+from .reciprocal import chosen, inward, outward
 from .result import FixedPoint, Status
 from .state_points import dominance, state_points
 
@@ -60,6 +60,7 @@ def fixed_points(model: Model, *, tolerance: float = _TOLERANCE, digits: int | N
     model.check_solvable()
     model.check_controls(controls)
     if (other := model.reciprocal) is not None:
+        other = chosen(other, controls)
         inner = inward(other, controls)
         return outward(other, fixed_points(other.model, tolerance=tolerance, digits=digits, **inner), controls)
     names = list(controls)

@@ -25,7 +25,8 @@ _FARTHEST = 1e4  # value up to which a control is moved
 _SCANNED = (-1.0, 16.0)  # from the guess, of the logarithm of an unknown that is scanned, with so many points at a time
 _ROWS = (1200, 200, 200, 200)
 _ITERATIONS = 60
-_VANISHED = 20.0  # by which the logarithm of an unknown falls where the state becomes one of another kind
+_DAMPING = 0.3
+_CLOSE = 1e-3  # change in an iteration from which Newton's method goes on
 _SEARCHED = 1e-5  # of the upper end of a window: below that no state is looked for, curves only go on
 _FAINT, _UNCERTAIN = np.log(1e-4), 0.03  # of the logarithm of an unknown: small, and not known
 _TRIED = 27  # values of a control at which a state is looked for, to follow it from there
@@ -69,7 +70,21 @@ def _anchored(model: Model, name: str, controls: tuple[tuple[str, float], ...]) 
     guess = np.array([float(sp.log(formulas.kind.start[x].subs(symbols))) for x in formulas.unknowns])
     left = nonzero(values)
     first = _settled(formulas, left, guess)
-    return first if first is not None else _scanned(formulas, left, guess)
+    if first is None:
+        first = _scanned(formulas, left, guess)
+    return first if first is not None else _iterated(formulas, left, guess)
+
+
+def _iterated(formulas: KindFormulas, controls: Mapping[str, float], guess: np.ndarray) -> np.ndarray | None:
+    """A state that damped iteration from the guess comes near to, solved; None if it leads nowhere."""
+    x = guess[None]
+    for _ in range(_ITERATIONS):
+        # an unknown that would become negative is to be smaller
+        change = np.clip(np.nan_to_num(formulas.at(x, controls).residual, nan=-_LARGEST), -_LARGEST, _LARGEST)
+        x = x + _DAMPING * change
+        if np.abs(change).max() < _CLOSE:
+            break
+    return _settled(formulas, controls, x[0])
 
 
 def _scanned(formulas: KindFormulas, controls: Mapping[str, float], guess: np.ndarray) -> np.ndarray | None:
@@ -109,7 +124,7 @@ def _curve(model: Model, name: str, along: str, controls: tuple[tuple[str, float
     formulas = kinds_of(model, zero)[name]
     kind = formulas.kind
     path = [c for c in kind.path if c not in zero]
-    at = {**wanted, **{c: min(kind.anchor[c], low) if c == "alpha" else kind.anchor[c] for c in path}}
+    at = {**wanted, **{c: min(kind.anchor[c], low) if c == along == "alpha" else kind.anchor[c] for c in path}}
     x = _anchored(model, name, tuple(sorted(at.items())))
     if x is None:
         return None
@@ -132,7 +147,7 @@ def _curve(model: Model, name: str, along: str, controls: tuple[tuple[str, float
 
 def _bounds(curve: StateCurve, x: np.ndarray) -> list[Bound]:
     """Where states of the kind cease to exist, on a curve that starts at x."""
-    lowest = float(x.min(initial=0.0)) - _VANISHED
+    lowest = float(x.min(initial=0.0)) - curve.formulas.kind.vanished
     return [Bound("pole", curve.inside), Bound("vanished", lambda y: float(y[:-1].min(initial=0.0)) - lowest)]
 
 

@@ -74,7 +74,7 @@ def fixed_point(formulas: KindFormulas, x: np.ndarray, controls: Mapping[str, fl
         up, down = found.observables[name][1 : size + 1], found.observables[name][size + 1 :]
         error += float((np.abs(up - down) / 2 * away / np.diag(steps)).sum())
     eigenvalues = tuple(float(v) for v in np.sort(state.eigenvalues()[0])[::-1])
-    temperature = own.get("temperature", 1.0)
+    temperature = own.get(formulas.kind.temperature, 1.0)
     energy = observables["free_energy"]
     entropy = -energy / temperature if temperature else -math.copysign(math.inf, energy)
     if error <= 10 * tolerance * max(1.0, abs(energy)):

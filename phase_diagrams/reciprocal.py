@@ -31,9 +31,9 @@ def inner_axis(found: Reciprocal, axis: Axis) -> tuple[Any, ...]:
 
 def outer_table(found: Reciprocal, table: pd.DataFrame) -> pd.DataFrame:
     """Thresholds along the inverse as thresholds along the control: sides change places."""
-    sides = {f"{name}_{one}": f"{name}_{other}" for name in ("m", "mse") for one, other in
+    sides = {f"{name}_{one}": f"{name}_{other}" for name in ("m", "mse", "q") for one, other in
              (("below", "above"), ("above", "below"))}
-    made = table.rename(columns=sides)[list(table.columns)]
+    made = table.rename(columns={name: side for name, side in sides.items() if name in table})[list(table.columns)]
     made["value"] = [1 / value for value in table["value"]]
     made["error"] = [error / value**2 for value, error in zip(table["value"], table["error"], strict=True)]
     made = made.sort_values("value", kind="stable", ignore_index=True)
@@ -47,13 +47,20 @@ def outer_diagram(found: Reciprocal, diagram: PhaseDiagram, across: Axis, up: Ax
     name = {found.inner: found.outer}
     boundaries, points, regions = (table.rename(columns=name) for table in
                                    (diagram.boundaries, diagram.special_points, diagram.regions))
-    if found.outer in (across.name, up.name):
+    if found.outer == across.name:  # columns of regions are mirrored, and errors are of the vertical control
+        for table in (boundaries, points):
+            table[found.outer] = 1 / table[found.outer].to_numpy(float)
+        points["error_x"] = points["error_x"].to_numpy(float) * points[found.outer].to_numpy(float) ** 2
+        regions[found.outer] = 1 / regions[found.outer].to_numpy(float)
+        low, high = (1 / regions[end].to_numpy(float) for end in ("x_high", "x_low"))
+        regions["x_low"], regions["x_high"] = low, high
+    elif found.outer == up.name:
         for table, error in ((boundaries, "error"), (points, "error_y")):
             inverse = 1 / table[found.outer].to_numpy(float)
             table[found.outer], table[error] = inverse, table[error].to_numpy(float) * inverse**2
         regions[found.outer] = 1 / regions[found.outer].to_numpy(float)
         regions = regions.rename(columns={"below": "above", "above": "below"})[list(regions.columns)]
-    return replace(diagram, model=model, x=axis_spec(across), y=axis_spec(up), controls=controls,
+    return replace(diagram, model=model, x=axis_spec(across), y=axis_spec(up), controls=dict(controls),
                    boundaries=boundaries, special_points=points, regions=regions, settings=dict(diagram.settings))
 
 
@@ -66,6 +73,13 @@ def checked_reciprocal(found: Reciprocal, model: Model, x: Any, y: Any, controls
     """
     across, up = checked_axes(x, y, controls)
     model.check_controls({**controls, across.name: across.high, up.name: up.high})
+    if found.model.solved_by == "kinds":  # either axis may be the one that is inverted
+        for axis in (across, up):
+            refuse_negative(axis)
+            if axis.name == found.outer and up.name == found.outer:
+                raise ValueError(f"y = {up.name!r}: states are followed along {model.linear_control.name!r}; swap the "
+                                 "axes")
+        return across, up
     if up.name != found.outer:
         hint = "swap the axes" if across.name == found.outer else f"give y=({found.outer!r}, low, high)"
         raise ValueError(f"y = {up.name!r}: the vertical axis is {found.outer!r}, in whose inverse states are solved; "

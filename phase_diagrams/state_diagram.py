@@ -100,7 +100,7 @@ def _measured(line: StateLine, y: np.ndarray) -> pd.DataFrame:
     controls = {name: value for name, value in line.system.values(y).items() if name != "_"}
     own = _measures(line.system.formulas, y[:, :n], controls)
     with np.errstate(divide="ignore", invalid="ignore"):
-        entropy = -own.pop("free_energy") / controls.get("temperature", 0.0)
+        entropy = -own.pop("free_energy") / controls.get(line.system.formulas.kind.temperature, 0.0)
     if isinstance(line.system, KindCrossing):
         first, second = _measures(line.system.other, y[:, n:-2], controls), own
         first.pop("free_energy")

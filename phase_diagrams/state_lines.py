@@ -24,7 +24,7 @@ from .state_slices import StateSeed, seeds_of, system_for
 __all__ = ["Plane", "StateLine", "at_zero", "onset_at_zero", "plane_lines", "slice_of", "trace_state", "with_control"]
 
 _FLOOR = 1e-5  # of a window that begins at 0: its lower end on a logarithmic scale
-_LOW = 1e-9  # the same of the second control, whose 0 is solved as such
+_LOW = 1e-9  # the same of the second control, where boundaries are resolved however small it is
 _DEEP = 1e-40  # and for replicon lines, which end in essential singularities
 _CHORD, _BOW = 0.02, 4e-4  # of the figure
 _LARGEST = 0.4
@@ -139,12 +139,22 @@ def _slices(axis: Axis, fractions: Sequence[float]) -> list[float]:
 
 def slice_of(plane: Plane, at: str, value: float) -> list[dict[str, Any]]:
     """Seeds on the slice at a value of one of the controls; plain data, as a store keeps it."""
-    along, floor = (plane.first, _FLOOR) if at == plane.second.name else (plane.second, _DEEP)
+    along, floor = (plane.first, _FLOOR) if at == plane.second.name else (
+        plane.second, _DEEP if _reaches_zero(plane) else _FLOOR)
     low, high = (float(np.exp(end)) for end in plane.window(along, floor))
     model, others = with_control(plane.model, plane.others, at, value)
     found = seeds_of(model, along.name, others, (low, high))
     order = (lambda c: (c, np.log(value))) if along is plane.first else (lambda c: (np.log(value), c))
     return [asdict(replace(seed, controls=tuple(map(float, order(seed.controls[0]))))) for seed in found]
+
+
+def _reaches_zero(plane: Plane) -> bool:
+    """Whether boundaries are resolved however small the second control is.
+
+    They are not where states can be found beside its 0 only, of few patterns that still are too many.
+    """
+    kinds = kinds_of(plane.model, exact_zeros(plane.model, plane.others))
+    return any(formulas.kind.anchor.get(plane.second.name, 0.0) == 0 for formulas in kinds.values())
 
 
 def with_control(model: Model, others: Mapping[str, float], name: str, value: float) -> tuple[Model, dict[str, float]]:
@@ -166,7 +176,8 @@ def trace_state(plane: Plane, seed: dict[str, Any]) -> dict[str, Any]:
     """
     start = StateSeed(**seed)
     system = _system(plane, start)
-    floor = _DEEP if start.kind == "replicon" else _LOW
+    low = _LOW if _reaches_zero(plane) else _FLOOR
+    floor = _DEEP if start.kind == "replicon" else low
     left, right = plane.window(plane.first)
 
     @lru_cache(maxsize=4)

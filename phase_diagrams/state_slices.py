@@ -21,6 +21,7 @@ from ..theory.model import Model
 
 __all__ = ["StateSeed", "seeds_of", "system_for"]
 
+_FAINT, _SAME_ONSET = np.log(1e-2), 1e-6  # of logarithms, of an unknown and of the control
 _NOTHING = "_"  # stands for the second control of a system on a slice
 
 
@@ -88,7 +89,14 @@ def seeds_of(model: Model, along: str, others: Mapping[str, float], window: tupl
         exact = _solved(seed, system_for(seed, model, zero, (along, _NOTHING), nonzero(others)))
         if exact is not None and low <= exact.controls[0] <= high and not any(_same(exact, one) for one in solved):
             solved.append(exact)
-    return solved
+    onsets = [seed.controls[0] for seed in solved if seed.kind == "continuous" and not _is_faint(seed)]
+    return [seed for seed in solved if not _is_faint(seed) or
+            all(abs(seed.controls[0] - onset) > _SAME_ONSET for onset in onsets)]
+
+
+def _is_faint(seed: StateSeed) -> bool:
+    """Whether a state is about to vanish: what happens to it there is the transition of the state that is left."""
+    return min(seed.x, default=0.0) < _FAINT
 
 
 def _solved(seed: StateSeed, system: StateBoundary) -> StateSeed | None:

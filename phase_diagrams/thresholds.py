@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..equations.curve import curve_of
 from ..equations.fixed_points import check_digits, concrete
-from ..equations.reciprocal import inward
+from ..equations.reciprocal import chosen, inward
 from ..equations.result import Status
 from ..equations.surface import Axis
 from ..theory.model import Model, Reciprocal
@@ -73,7 +73,7 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
             raise ValueError(f"{what}; critical points of {model!r} are counted along the energy, in double precision")
         return energy_thresholds(model, between, controls)
     if isinstance(model, Model) and (other := model.reciprocal) is not None:
-        return _by_reciprocal(model, other, along, between, digits, progress, controls)
+        return _by_reciprocal(model, chosen(other, controls), along, between, digits, progress, controls)
     low, high = check_bracket(along, between)
     lost: list[float] = []
     names = [s.name for s in model.controls] if isinstance(model, Model) else []

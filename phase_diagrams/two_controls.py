@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
-from ..equations.reciprocal import inward
+from ..equations.reciprocal import chosen, inward
 from ..theory.model import Model
 from .coupling_diagram import coupling_diagram
 from .diagram import PhaseDiagram
@@ -64,10 +64,13 @@ def phase_diagram(
         For unknown, missing or impossible controls and windows, before any computation.
     """
     if isinstance(model, Model) and (other := model.reciprocal) is not None:
+        other = chosen(other, controls)
         across, up = checked_reciprocal(other, model, x, y, controls)
         inner = phase_diagram(other.model, x=inner_axis(other, across), y=inner_axis(other, up), levels=levels,
                               store=store, executor=executor, progress=progress, **inward(other, controls))
-        return outer_diagram(other, inner, across, up, written(model), dict(inner.controls))
+        said = {name: controls.get(name, value) for name, value in inner.controls.items() if name != other.inner}
+        said |= {name: controls[name] for name in (other.outer,) if name in controls}
+        return outer_diagram(other, inner, across, up, written(model), said)
     if isinstance(model, Model) and model.solved_by != "curve" and levels:
         raise ValueError(f"levels = {levels!r}: {model.title} has no working form for them; leave levels out")
     if isinstance(model, Model) and model.solved_by == "couplings":

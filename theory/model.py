@@ -140,6 +140,10 @@ class StateKind:
     path : tuple of control names
         In which order the controls are moved from the anchor to where the state is wanted.  Along the last one every
         state of the kind lies on one curve.
+    temperature : str
+        Name of the control that is the temperature.
+    vanished : float
+        By which the logarithm of an unknown falls where the state becomes one of another kind.
     """
 
     name: str
@@ -157,6 +161,8 @@ class StateKind:
     start: Mapping[sp.Symbol, sp.Expr]
     scanned: sp.Symbol | None
     path: tuple[str, ...]
+    temperature: str = "temperature"
+    vanished: float = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,11 +231,17 @@ class Reciprocal:
         The same model with the inverse as its control.
     inner, outer : str
         The inverse's name, and the control's.
+    words : mapping of str to Model
+        What may be said of the control in place of a number, each with the model in which it is built.
+    infinite : bool
+        Whether the control may be infinite, where the inverse is 0.
     """
 
     model: Model
     inner: str
     outer: str
+    words: Mapping[str, Model] = field(default_factory=dict)
+    infinite: bool = False
 
 
 class Model(Parametrised):
