@@ -18,7 +18,7 @@ from ..theory.generative import Generative
 from ..theory.glm import GLM
 from ..theory.parameters import positive
 from .diagram import PhaseDiagram
-from .figures import SERIES, new_axes
+from .figures import SERIES
 from .search import Sweeps
 from .thresholds import thresholds
 
@@ -39,6 +39,7 @@ _KINDS: dict[tuple[str, str], tuple[str, str, Any, bool]] = {  # words, marker, 
 }
 _AGAINST = {"depth": "depth (number of layers)", "compression": "compression ratio $p/k$"}
 _PER = {"component": "samples per component of the signal, $n/p$", "latent": "samples per latent variable, $n/k$"}
+_PANEL = (6.4, 4.6)  # inches, as of a figure with one diagram
 _OBSERVATIONS = {"compressed sensing": Linear(), "phase retrieval": Abs()}
 _ACTIVATIONS = {"linear": Linear(), "ReLU": ReLU(), "sign": Sign()}
 
@@ -198,7 +199,7 @@ def plot_side_by_side(diagrams: Sequence[PhaseDiagram], *, titles: Sequence[str]
             raise TypeError(f"diagrams[{k}] = {diagram!r} is no phase diagram: give those of phase_diagram")
     if titles is not None and len(titles) != len(several):
         raise ValueError(f"{len(titles)} titles for {len(several)} diagrams: give one each")
-    width, height = new_axes().figure.get_size_inches()
+    width, height = _PANEL
     figure = Figure(figsize=(width * len(several), height), layout="constrained")
     FigureCanvasAgg(figure)
     for k, (ax, diagram) in enumerate(zip(figure.subplots(1, len(several), squeeze=False)[0], several, strict=True)):
@@ -211,7 +212,7 @@ def plot_side_by_side(diagrams: Sequence[PhaseDiagram], *, titles: Sequence[str]
 def _curves(rows: pd.DataFrame, other: str) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
     """What is one curve each: an activation, a kind and branch, and a value of what is not on the axis."""
     for (name, kind, branch, _), part in rows.groupby(["activation", "kind", "branch", other], sort=False):
-        yield (name, kind, branch), part.sort_values("depth" if other == "compression" else "compression")
+        yield (str(name), str(kind), str(branch)), part.sort_values(["depth", "compression"])
 
 
 def _said(name: str, value: float) -> str:
