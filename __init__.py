@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from .equations.result import FixedPoint, Status
     from .phase_diagrams.branches import branches
     from .phase_diagrams.complexity import Complexity, complexity
+    from .phase_diagrams.decimation import DecimationFlow, decimation_flow, decimation_mse
     from .phase_diagrams.diagram import PhaseDiagram
     from .phase_diagrams.figures import plot_branches, plot_landscape
     from .phase_diagrams.generative_figures import depth_table, plot_depth, plot_side_by_side
     from .phase_diagrams.rasters import raster
+    from .phase_diagrams.rotational_denoising import denoise, noisy_spectrum, rotationally_invariant_mse
+    from .phase_diagrams.rotational_figures import plot_denoising
     from .phase_diagrams.spectral import plot_spectral_overlaps, spectral_overlaps, spectral_thresholds
     from .phase_diagrams.thresholds import thresholds
     from .phase_diagrams.two_controls import phase_diagram
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
         ReLU,
         Sign,
     )
+    from .theory.decimation import Decimation
     from .theory.generative import Generative
     from .theory.glm import GLM
     from .theory.hopfield import Hopfield
@@ -57,7 +61,11 @@ if TYPE_CHECKING:
     from .theory.spiked import SpikedWigner
     from .theory.spin_glass import SphericalSpinGlass
     from .theory.wishart import SpikedWishart
+    from .validate.annealing import cooling, energy_traces
     from .validate.crosscheck import crosscheck
+    from .validate.decimation_amp import amp_decimation
+    from .validate.decimation_instances import sample_factorization
+    from .validate.oracle import Prediction, decimate
     from .validate.second_moments import second_moments_of_generator, second_moments_of_samples
     from .validate.spectral import lamp, pca, sample_spiked
     from .validate.spectral_check import spectral_check
@@ -70,6 +78,8 @@ __all__ = [
     "Abs",
     "Bernoulli",
     "Complexity",
+    "Decimation",
+    "DecimationFlow",
     "Discrete",
     "Door",
     "FixedPoint",
@@ -88,6 +98,7 @@ __all__ = [
     "Model",
     "PhaseDiagram",
     "PiecewiseLinear",
+    "Prediction",
     "Probit",
     "Rademacher",
     "ReLU",
@@ -99,23 +110,34 @@ __all__ = [
     "SpikedWishart",
     "Status",
     "__version__",
+    "amp_decimation",
     "branches",
     "catalogue",
     "complexity",
+    "cooling",
     "crosscheck",
+    "decimate",
+    "decimation_flow",
+    "decimation_mse",
+    "denoise",
     "depth_table",
     "digits_figure",
+    "energy_traces",
     "equilibrium",
     "fixed_points",
     "lamp",
+    "noisy_spectrum",
     "pca",
     "phase_diagram",
     "plot_branches",
+    "plot_denoising",
     "plot_depth",
     "plot_landscape",
     "plot_side_by_side",
     "plot_spectral_overlaps",
     "raster",
+    "rotationally_invariant_mse",
+    "sample_factorization",
     "sample_spiked",
     "second_moments_of_generator",
     "second_moments_of_samples",
@@ -129,6 +151,20 @@ __all__ = [
 
 # Where each public name lives; tests/test_packaging.py compares this with the imports and with __all__ above.
 _HOME = {
+    "Decimation": "theory.decimation",
+    "DecimationFlow": "phase_diagrams.decimation",
+    "decimation_flow": "phase_diagrams.decimation",
+    "decimation_mse": "phase_diagrams.decimation",
+    "denoise": "phase_diagrams.rotational_denoising",
+    "noisy_spectrum": "phase_diagrams.rotational_denoising",
+    "rotationally_invariant_mse": "phase_diagrams.rotational_denoising",
+    "plot_denoising": "phase_diagrams.rotational_figures",
+    "cooling": "validate.annealing",
+    "energy_traces": "validate.annealing",
+    "amp_decimation": "validate.decimation_amp",
+    "sample_factorization": "validate.decimation_instances",
+    "Prediction": "validate.oracle",
+    "decimate": "validate.oracle",
     "Bernoulli": "theory.priors",
     "Discrete": "theory.priors",
     "GaussBernoulli": "theory.priors",

@@ -29,6 +29,8 @@ def test_systems_are_listed_in_order():
         "generative-phase-retrieval",
         "generative-compressed-sensing",
         "hopfield",
+        "decimation",
+        "sparse-decimation",
         "matrix-tensor",
         "p-spin",
     ]
@@ -41,7 +43,7 @@ def test_entry_is_complete(name):
     assert isinstance(entry.model, sp.Model)
     assert entry.along in entry.controls or entry.model.solved_by == "counting"
     assert set(entry.defaults) == set(entry.controls) - {entry.along}
-    networks = {"temperature", "dreaming", "dataset_entropy"}
+    networks = {"temperature", "beta", "dreaming", "dataset_entropy"}
     spikes = {"delta", "ratio", "delta_2", "delta_p", "p"}
     assert set(entry.controls) <= {"alpha", "rho", "noise", "input_noise", "width", "slope", *networks, *spikes}
     low, high = entry.between or (0, 1)

@@ -61,6 +61,17 @@ def test_a_model_is_what_its_own_text_says(name):
     assert parse_model(str(model)) == model
 
 
+def test_formulas_of_controls():
+    rho = sp.catalogue()["sparse-pca"].model.prior.rho
+    given = parse_model("SpikedWigner(SparseRademacher(rho, amplitude=2*rho**(-1/2)))")
+    assert given == sp.SpikedWigner(sp.SparseRademacher(rho, amplitude=2 / sympy.sqrt(rho)))
+    assert parse_model("SpikedWigner(SparseRademacher(rho, amplitude=2/sqrt(rho)))") == given
+    with pytest.raises(ValueError, match="amplitude = open"):
+        parse_model("SpikedWigner(SparseRademacher(rho, amplitude=open('x')))")
+    with pytest.raises(ValueError, match="amplitude = rho.real"):
+        parse_model("SpikedWigner(SparseRademacher(rho, amplitude=rho.real))")
+
+
 def test_bare_names_are_controls():
     model = parse_model("GLM(GaussBernoulli(rho), Sign(input_noise=input_noise))")
     assert [control.name for control in model.controls] == ["alpha", "input_noise", "rho"]

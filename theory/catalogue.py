@@ -19,6 +19,7 @@ from typing import Any
 import sympy as sp
 
 from .channels import Abs, Door, Linear, ReLU, Sign
+from .decimation import Decimation
 from .generative import Generative
 from .glm import GLM
 from .hopfield import Hopfield
@@ -130,7 +131,8 @@ class Entry:
         for name in varied:
             if name in given:
                 raise ValueError(f"{name} = {given[name]} is fixed and varied at once: leave one out")
-        defaults = {name: sp.Rational(repr(x)) if exact else x for name, x in self.defaults.items()}
+        defaults = {name: sp.Rational(repr(x)) if exact and isinstance(x, (int, float)) else x
+                    for name, x in self.defaults.items()}
         values = {**defaults, **given}
         missing = [name for name in self.controls if name not in varied and name not in values]
         if missing:
@@ -309,6 +311,26 @@ def _entries() -> tuple[Entry, ...]:
             x=("alpha", 0.0, (0.16 + dreaming / (dreaming + 2.5)) / (1 + 8 * dataset_entropy)),
             y=("temperature", 0.0, 1.4),
             written=("dreaming", "dataset_entropy"),
+        ),
+        Entry(
+            name="decimation",
+            title="a matrix of many binary patterns, taken apart by an associative memory: the first step",
+            model=Decimation(Rademacher()),
+            along="delta",
+            between=(0.0, 2.0),
+            defaults={"alpha": 0.03, "beta": sp.oo},
+            x=("alpha", 0.0, 0.14),
+            y=("delta", 0.0, 0.7),
+        ),
+        Entry(
+            name="sparse-decimation",
+            title="the same with patterns of few nonzero components",
+            model=Decimation(SparseRademacher(rho, amplitude=rho ** sp.Rational(-1, 2))),
+            along="delta",
+            between=(0.0, 2.0),
+            defaults={"alpha": 0.03, "beta": sp.oo, "rho": 0.2},
+            x=("rho", 0.05, 1.0),
+            y=("delta", 0.0, 0.7),
         ),
         Entry(
             name="matrix-tensor",

@@ -2,7 +2,8 @@
 
 The text is read with :mod:`ast` and rebuilt from the constructors listed here; nothing of it is executed.
 Allowed are those constructors with their own keywords, numbers and arithmetic of numbers, lists, tuples, mappings,
-and bare names, which become controls: ``GLM(GaussBernoulli(rho), Linear(noise=1e-3))`` has alpha and rho.
+and bare names, which become controls: ``GLM(GaussBernoulli(rho), Linear(noise=1e-3))`` has alpha and rho.  Formulas of
+controls may be written too: ``SparseRademacher(rho, amplitude=1/sqrt(rho))``.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["nearest", "parse_model", "parse_number", "parse_settings", "parse_whole", "resolve"]
 
 _MODELS = ("GLM", "Hopfield", "GaussianBernoulliRBM", "MatrixTensor", "SphericalSpinGlass", "SpikedWigner",
-           "SpikedWishart")
+           "SpikedWishart", "Decimation")
 _SWITCHES = ("supervised",)
-_INFINITE = ("dreaming", "delta_p", *(f"delta_{k}" for k in range(2, 100)))  # what may be infinite
+_WORDS = {"beta": ("nishimori",)}  # what may be a word
+_INFINITE = ("beta", "dreaming", "delta_p", *(f"delta_{k}" for k in range(2, 100)))  # what may be infinite
 _PRIORS = (
     "Gaussian",
     "Rademacher",
@@ -108,6 +110,8 @@ def parse_number(name: str, text: str, *, exact: bool = False) -> Any:
         return tree.value
     if isinstance(tree, ast.Name) and tree.id == "inf" and name in _INFINITE:
         return sp.oo
+    if isinstance(tree, ast.Name) and tree.id in _WORDS.get(name, ()):
+        return tree.id
     if isinstance(tree, ast.Name) and tree.id.lower() not in _NOT_FINITE:
         raise ValueError(f"{name} = {text!r} is not a number: {cure}")
     return _plain(_number(tree, name), exact)
@@ -220,7 +224,19 @@ def _said(tree: ast.AST) -> str:
 
 
 def _constructors() -> dict[str, Callable[..., Any]]:
-    from . import boltzmann, channels, generative, glm, hopfield, matrix_tensor, priors, spiked, spin_glass, wishart
+    from . import (
+        boltzmann,
+        channels,
+        decimation,
+        generative,
+        glm,
+        hopfield,
+        matrix_tensor,
+        priors,
+        spiked,
+        spin_glass,
+        wishart,
+    )
 
     homes = {
         **dict.fromkeys(_PRIORS, priors),
@@ -228,6 +244,7 @@ def _constructors() -> dict[str, Callable[..., Any]]:
         "Generative": generative,
         "GLM": glm,
         "Hopfield": hopfield,
+        "Decimation": decimation,
         "GaussianBernoulliRBM": boltzmann,
         "MatrixTensor": matrix_tensor,
         "SphericalSpinGlass": spin_glass,
@@ -313,6 +330,30 @@ def _value(tree: ast.expr, name: str, exact: bool) -> Any:
         if tree.id in (*_MODELS, *_PRIORS, *_CHANNELS):
             raise ValueError(f"{name} = {tree.id} is not a number: give a number, or the name of a control")
         return symbol(tree.id)
+    if any(isinstance(node, ast.Name) and node is not getattr(part, "func", None)
+           for part in ast.walk(tree) for node in ast.iter_child_nodes(part)):
+        return _formula(tree, name, exact)
+    return _plain(_number(tree, name), exact)
+
+
+_SYMBOLIC: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+
+
+def _formula(tree: ast.expr, name: str, exact: bool) -> Any:
+    """Arithmetic of controls and numbers, and sqrt of it."""
+    if isinstance(tree, ast.Name) and tree.id.lower() not in _NOT_FINITE:
+        return symbol(tree.id)
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+        return -_formula(tree.operand, name, exact)
+    if isinstance(tree, ast.BinOp) and type(tree.op) in _SYMBOLIC:
+        left, right = _formula(tree.left, name, exact), _formula(tree.right, name, exact)
+        return _SYMBOLIC[type(tree.op)](sp.sympify(left), sp.sympify(right))
+    called = tree.func if isinstance(tree, ast.Call) else None
+    if isinstance(tree, ast.Call) and isinstance(called, ast.Name) and called.id == "sqrt" and len(tree.args) == 1:
+        return sp.sqrt(_formula(tree.args[0], name, exact))
     return _plain(_number(tree, name), exact)
 
 
