@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..theory.decimation import Decimation
 from ..theory.hopfield import Hopfield
 from ..theory.model import Model
 from .message_passing import amp_trajectories, crosscheck_amp
@@ -21,14 +22,14 @@ def crosscheck(model: Model, *, size: int | None = None, instances: int = 16, rn
 
     A generalized linear model and a spiked matrix are compared with message passing on sampled instances, whatever the
     prior, a network of spins with Monte Carlo on sampled networks, a random landscape with the critical points of
-    sampled ones.
+    sampled ones, decimation with all its steps on sampled matrices.
 
     Parameters
     ----------
-    model : GLM, SpikedWigner, SpikedWishart, Hopfield, SphericalSpinGlass or MatrixTensor
+    model : GLM, SpikedWigner, SpikedWishart, Hopfield, Decimation, SphericalSpinGlass or MatrixTensor
     size : int, optional
-        Components of the signal, or spins; 2000 if it is not given.  Of landscapes, the dimension of the sphere's
-        space: about 10 where critical points are counted, 300 where the minimum beside a signal is sought.
+        Components of the signal, or spins; 2000 if it is not given, 500 of decimation.  Of landscapes, the dimension of
+        the sphere's space: about 10 where critical points are counted, 300 where the minimum beside a signal is sought.
     instances : int
         Independent instances, at least 2.
     rng : int, numpy Generator or SeedSequence
@@ -37,7 +38,8 @@ def crosscheck(model: Model, *, size: int | None = None, instances: int = 16, rn
         Show a bar on stderr.
     **settings
         The model's controls, ``sizes`` (several instead of one), and what `crosscheck_amp` (start, max_iterations,
-        tolerance, damping) or `crosscheck_network` (state, sweeps) or `crosscheck_landscape` (state) take beside.
+        tolerance, damping) or `crosscheck_network` (state, sweeps) or `crosscheck_landscape` (state) or
+        `crosscheck_decimation` (hint) take beside.
 
     Returns
     -------
@@ -57,6 +59,10 @@ def crosscheck(model: Model, *, size: int | None = None, instances: int = 16, rn
         from .network import crosscheck_network  # numba is loaded when it is needed
 
         return crosscheck_network(model, **shared)
+    if isinstance(model, Decimation):
+        from .decimation_check import crosscheck_decimation
+
+        return crosscheck_decimation(model, **shared)
     if getattr(model, "landscape", None) is not None:
         from .landscape_check import crosscheck_landscape
 
