@@ -211,6 +211,16 @@ def test_atoms_that_are_known_stay_known():
     assert 0.5 < run.trajectory["m_1"].iloc[-1] < 0.9
 
 
+@pytest.mark.parametrize("prior", [LINEAR, RELU], ids=["linear", "relu"])
+def test_damping_reaches_the_same_fixed_point(prior):
+    channel = sp.Linear(noise=0.1)
+    instance = sample_instance(prior, channel, 0.8, 600, 0)
+    plain, damped = (amp(prior, channel, instance, tolerance=1e-8, damping=d) for d in (0.0, 0.2))
+    assert plain.converged
+    assert damped.converged
+    assert plain.estimate == pytest.approx(damped.estimate, abs=1e-6)
+
+
 def test_a_stage_keeps_its_precision_positive():
     stage = MatrixStage(np.random.default_rng(0).standard_normal((40, 20)) / np.sqrt(20))
     precision, field = stage.answer(np.zeros(20), np.zeros(40), np.linspace(-1, 1, 40))

@@ -109,7 +109,8 @@ def amp(
         0 never stops early.
     damping : float in [0, 1)
         Weight of the previous messages; 0 is the algorithm that state evolution describes.  It may save a
-        noiseless problem close to its threshold at small sizes, and it may trap an even channel at overlap 0.
+        noiseless problem close to its threshold at small sizes (0.1 with a generator of ReLUs), and it may trap an
+        even channel at overlap 0, or make a noiseless problem with a linear generator diverge.
     rng : numpy Generator or seed
         For the starts that know something of the signal.
 

@@ -107,6 +107,7 @@ class Side:
     source : Sampled
         The weights, which are known, and the signal, from which starts and errors are measured.
     damping : float in [0, 1)
+        Weight of the previous estimates, of all parts.
 
     Attributes
     ----------
@@ -121,7 +122,8 @@ class Side:
         self._layers = [layer_denoiser(activation) for activation, _ in getattr(prior, "layers", ())]
         latent = getattr(prior, "latent", prior)
         self._latent = input_denoiser(latent)
-        self._stages = [MatrixStage(matrix, damping) for matrix in source.weights]
+        # Damping of the layers' g as well as of their estimates makes a chain of layers less stable, not more
+        self._stages = [MatrixStage(matrix) for matrix in source.weights]
         self._prior = prior
         self._atoms = [latent.continuous_weight == 0]
         self._atoms += [activation.is_flat for activation, _ in getattr(prior, "layers", ())]
