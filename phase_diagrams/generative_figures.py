@@ -202,7 +202,9 @@ def plot_side_by_side(diagrams: Sequence[PhaseDiagram], *, titles: Sequence[str]
     width, height = _PANEL
     figure = Figure(figsize=(width * len(several), height), layout="constrained")
     FigureCanvasAgg(figure)
-    for k, (ax, diagram) in enumerate(zip(figure.subplots(1, len(several), squeeze=False)[0], several, strict=True)):
+    panels = figure.subplots(1, len(several), squeeze=False)[0]
+    figure.draw_without_rendering()  # legends are arranged by the width of their axes
+    for k, (ax, diagram) in enumerate(zip(panels, several, strict=True)):
         diagram.plot(ax)
         if titles is not None:
             ax.set_title(titles[k], fontsize=10)

@@ -147,7 +147,7 @@ def plot_overlaps_on_samples(table: pd.DataFrame, *, ax: Axes | None = None) -> 
     ax.set_ylim(-0.03, 1.03)
     ax.set_xlabel(r"noise $\Delta$ (samples scaled to mean square 1)")
     ax.set_ylabel("overlap (squared cosine with the spike)")
-    ax.legend(frameon=False, fontsize=7, loc="lower left")
+    ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return ax
 
 
