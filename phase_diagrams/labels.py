@@ -50,6 +50,8 @@ def written(part: Any) -> str:
                 continue
             said.append(f"{field.name}={written(value)}" if by_name else written(value))
         return f"{type(part).__name__}({', '.join(said)})"
+    if part is sp.oo:
+        return "inf"
     if isinstance(part, (tuple, list)):
         text = ", ".join(map(written, part))
         return f"({text})" if any(isinstance(one, Parametrised) for one in part) else f"[{text}]"
@@ -58,7 +60,8 @@ def written(part: Any) -> str:
 
 def title(model: Model, controls: Mapping[str, Any]) -> str:
     """The model, and the values of its other controls."""
-    values = ", ".join(f"{name} = {float(value):g}" for name, value in controls.items())
+    values = ", ".join(f"{name} = {value if isinstance(value, str) else format(float(value), 'g')}"
+                       for name, value in controls.items())
     return written(model) + (f"\nat {values}" if values else "")
 
 

@@ -36,7 +36,8 @@ def said(attrs: Mapping[Any, Any]) -> list[str]:
     """Units, controls, model and references, as lines."""
     lines = [f"{name}: {text}" for name, text in attrs.get("units", {}).items()]
     if attrs.get("controls"):
-        lines.append("at " + ", ".join(f"{name} = {value:g}" for name, value in attrs["controls"].items()))
+        said = {name: x if isinstance(x, str) else format(x, "g") for name, x in attrs["controls"].items()}
+        lines.append("at " + ", ".join(f"{name} = {x}" for name, x in said.items()))
     if "model" in attrs:
         lines.append(f"model: {attrs['model']}")
     if isinstance(attrs.get("references"), list):
@@ -50,7 +51,7 @@ def origin(entry: Entry, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "system": entry.name,
         "model": str(entry.model),
-        "controls": {name: float(value) for name, value in settings.items()},
+        "controls": {name: value if isinstance(value, str) else float(value) for name, value in settings.items()},
         "units": units(model),
         "references": list(entry.sources),
     }

@@ -143,8 +143,12 @@ def _crossings(curves: Mapping[str, tuple[StateCurve, np.ndarray, States]]) -> I
         for other, (rival, its_points, its_states) in curves.items():
             if rival.formulas.kind.branch != "uninformative":
                 continue
+            # up to the samples beside the stable ones: where between them stability is lost is seen at the crossing
             good = (its_states.eigenvalues() < 1).all(axis=1)
-            its = its_points[good]
+            beside = np.zeros_like(good)
+            beside[1:] |= good[:-1]
+            beside[:-1] |= good[1:]
+            its = its_points[good | beside]
             if len(its) < 2:
                 continue
             its = its[np.argsort(its[:, -1])]
@@ -152,9 +156,13 @@ def _crossings(curves: Mapping[str, tuple[StateCurve, np.ndarray, States]]) -> I
             both = stable[:-1] & stable[1:] & (np.minimum(control[:-1], control[1:]) >= its[0, -1])
             for k in np.flatnonzero(both & (np.maximum(control[:-1], control[1:]) <= its[-1, -1])):
                 at = _equal(curve, points[k : k + 2], rival, its)
-                if at is not None:
-                    x: list[Any] = [_nearest(curve, points[k : k + 2], at), _nearest(rival, its, at)]
+                x: list[Any] = [] if at is None else [_nearest(curve, points[k : k + 2], at), _nearest(rival, its, at)]
+                if at is not None and all(_is_stable(one, y, at) for one, y in zip((curve, rival), x, strict=True)):
                     yield StateSeed("first_order", "equilibrium", name, other, 0, tuple(np.concatenate(x)), (at,))
+
+
+def _is_stable(curve: StateCurve, x: np.ndarray, at: float) -> bool:
+    return bool((curve.at(np.append(x, at)[None]).eigenvalues() < 1).all())
 
 
 def _equal(one: StateCurve, points: np.ndarray, other: StateCurve, its: np.ndarray) -> float | None:

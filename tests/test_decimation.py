@@ -14,9 +14,8 @@ from scipy import integrate, optimize, special
 
 import spinodal as sp
 from spinodal.equations.compile import compile_expressions
-from spinodal.theory.decimation import (
-    Decimation,
-    DecimationByTemperature,
+from spinodal.theory.decimation import Decimation
+from spinodal.theory.decimation_free_entropy import (
     alpha,
     chi,
     delta,
@@ -29,6 +28,7 @@ from spinodal.theory.decimation import (
     u,
     v,
 )
+from spinodal.theory.decimation_states import DecimationByTemperature
 
 INF = math.inf
 RADEMACHER = Decimation(sp.Rademacher())
@@ -293,3 +293,14 @@ def test_symbols_of_the_theory():
     assert DecimationByTemperature(sp.Rademacher(), nishimori=True).own_controls == (alpha, delta)
     assert [s.name for s in RADEMACHER.controls] == ["alpha", "delta", "beta"]
     assert RADEMACHER.saddle_point()
+
+
+def test_pattern_and_glass_cross_where_the_glass_is_sampled_coarsely():
+    """At rho = 0.1 the glass is stable from delta = 0.1 on, and the next sample of its curve stands at 0.7."""
+    prior = sp.SparseRademacher(0.1, amplitude=0.1**-0.5)
+    table = sp.thresholds(sp.Decimation(prior), along="delta", between=(0, 2), alpha=0.03, beta=math.inf)
+    assert table["kind"].tolist() == ["first_order", "spinodal"]
+    value = table["value"].iloc[0]
+    states = sp.fixed_points(sp.Decimation(prior), alpha=0.03, beta=math.inf, delta=value)
+    energies = [state.observables["energy"] for state in states if state.stable]
+    assert energies[0] == pytest.approx(energies[1], rel=1e-11)
