@@ -80,6 +80,7 @@ def fixed_points(model: Model, *, tolerance: float = _TOLERANCE, digits: int | N
     for indices in members.values():
         solved = [concrete(model, points[indices[0]])]
         solved += [(solved[0][0], float(positive(linear, points[k][linear]))) for k in indices[1:]]
+        check_digits(digits, solved[0][0])
         curve, control = curve_of(solved[0][0]), np.array([value for _, value in solved])
         labels = [{name: float(value) for name, value in points[k].items()} for k in indices]
         for k, states in zip(indices, _solve(curve, control, tolerance, labels), strict=True):
@@ -102,14 +103,18 @@ def _broadcast(controls: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return list(zip(*(map(_plain, grid.ravel()) for grid in grids), strict=True))
 
 
-def check_digits(digits: Any) -> None:
-    """Check a number of digits asked for.
+def check_digits(digits: Any, model: Model | None = None) -> None:
+    """Check a number of digits asked for, of a model if one is given.
 
     Raises
     ------
     ValueError
-        If it is not a whole number from 16 on.
+        If it is not a whole number from 16 on, or the model's averages are solutions of equations, which are solved in
+        double precision only.
     """
+    if digits is not None and model is not None and curve_of(model).formulas.states.solved:
+        raise ValueError(f"digits = {digits}: {model!r} holds equations that are solved in double precision; "
+                         "leave digits out")
     if digits is not None and (not isinstance(digits, numbers.Integral) or digits < 16):
         raise ValueError(f"digits = {digits}: give a whole number of digits from 16 on, or leave it out")
 

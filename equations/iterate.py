@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
-from ..theory.model import Model, solve_linear
+from ..theory.model import Model, ParametricForm, solve_linear
 from .compile import compile_expressions
 from .coupling_points import CouplingStep
 from .curve import curve_of
@@ -59,6 +59,8 @@ class StateEvolution:
 def state_evolution(model: Model, *, start: str = "uninformative", max_iterations: int = 1000,
                     tolerance: float = 1e-10, overlap: float | None = None, **controls: Any) -> StateEvolution:
     """Iterate mhat = alpha E g_out^2, V = mmse(mhat), as message passing does.
+
+    Of a generative prior, the hidden layers are iterated to their end between two steps.
 
     Parameters
     ----------
@@ -152,12 +154,15 @@ class _Step:
 
     def __init__(self, model: Model, control: float, tolerance: float):
         form, curve = model.working_form, curve_of(model)
-        self._s = s = curve.form.parameter
+        known = form if isinstance(form, ParametricForm) else None
+        self._s = s = known.precision if known else curve.form.parameter
         (self._x,) = (y for y in form.order_parameters if y != s)
         (self._companion,) = form.companions
         self._control, self._tolerance = {form.control: control}, tolerance
-        self._back = compile_expressions([solve_linear(form.free_entropy.diff(self._x), s)])
-        self._on = compile_expressions([curve.form.states[self._x], form.companions[self._companion]])
+        back, *on = known.step if known else (
+            solve_linear(form.free_entropy.diff(self._x), s), curve.form.states[self._x],
+            form.companions[self._companion])
+        self._back, self._on = compile_expressions([back]), compile_expressions(on)
         self.scale = float(sp.N(model.working_form_scale))
         self.uninformed = float(sp.N(model.uninformed_overlap))
         self.limits = {limit.state.name for limit in curve.limits}

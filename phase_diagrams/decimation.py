@@ -13,7 +13,8 @@ import pandas as pd
 
 from ..equations.decimation import Flow, flow_of
 from ..equations.result import Status
-from ..theory.decimation import Decimation, DecimationByTemperature
+from ..theory.decimation import Decimation
+from ..theory.decimation_states import DecimationByTemperature
 from ..theory.parameters import number
 from .labels import written
 

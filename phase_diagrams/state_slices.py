@@ -144,7 +144,7 @@ def _crossings(curves: Mapping[str, tuple[StateCurve, np.ndarray, States]]) -> I
             if rival.formulas.kind.branch != "uninformative":
                 continue
             # up to the samples beside the stable ones: where between them stability is lost is seen at the crossing
-            good = (its_states.eigenvalues() < 1).all(axis=1)
+            good: Any = (its_states.eigenvalues() < 1).all(axis=1)
             beside = np.zeros_like(good)
             beside[1:] |= good[:-1]
             beside[:-1] |= good[1:]

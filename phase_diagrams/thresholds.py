@@ -92,6 +92,7 @@ def thresholds(model: Model, *, along: str = "alpha", between: tuple[float, floa
     reduced, _ = concrete(model, {**controls, along: high})
     linear = model.linear_control.name
     if along == linear:
+        check_digits(digits, reduced)
         curve = curve_of(reduced)
         found = [t for t in all_thresholds(curve) if low <= t.value <= high]
         if digits is not None:

@@ -64,6 +64,10 @@ class ParametricForm:
     totals, further : as of a `WorkingForm`
         `further` are expressions in s.
     free_entropy : expression in all of those symbols, s and the control
+    precision : Symbol
+        mhat, through which state evolution goes: m -> mhat -> (V, m).
+    step : tuple of three expressions
+        mhat in m and the control; V and m in mhat.
     """
 
     parameter: sp.Symbol
@@ -75,6 +79,8 @@ class ParametricForm:
     totals: Mapping[sp.Symbol, sp.Expr]
     further: Mapping[sp.Symbol, sp.Expr]
     free_entropy: sp.Expr
+    precision: sp.Symbol
+    step: tuple[sp.Expr, sp.Expr, sp.Expr]
 
 
 @dataclass(frozen=True, kw_only=True)

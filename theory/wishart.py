@@ -168,7 +168,8 @@ class WishartByRatio(_Wishart):
             parameter=tau, control=snr, value=v("precision") / (self.beta * u("overlap")),
             order_parameters=(V,), errors={V: v("mmse")}, companions={m: v("overlap")}, totals={m: self.rho},
             further={mhat: v("precision"), m_u: u("overlap"), mhat_u: u("precision"), V_u: u("mmse"), **inner},
-            free_entropy=known + self.beta * snr * m_u * m / 2,
+            free_entropy=known + self.beta * snr * m_u * m / 2, precision=mhat,
+            step=(self.beta * snr * self.prior_u.overlap(snr * m), self.prior_v.mmse(mhat), self.prior_v.overlap(mhat)),
         )
 
     @property
