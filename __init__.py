@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .equations.fixed_points import equilibrium, fixed_points
     from .equations.iterate import state_evolution
+    from .equations.layer_information import layer_information
     from .equations.result import FixedPoint, Status
     from .phase_diagrams.branches import branches
     from .phase_diagrams.complexity import Complexity, complexity
@@ -126,6 +127,7 @@ __all__ = [
     "equilibrium",
     "fixed_points",
     "lamp",
+    "layer_information",
     "noisy_spectrum",
     "pca",
     "phase_diagram",
@@ -199,6 +201,7 @@ _HOME = {
     "equilibrium": "equations.fixed_points",
     "fixed_points": "equations.fixed_points",
     "state_evolution": "equations.iterate",
+    "layer_information": "equations.layer_information",
     "thresholds": "phase_diagrams.thresholds",
     "branches": "phase_diagrams.branches",
     "Complexity": "phase_diagrams.complexity",

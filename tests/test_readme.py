@@ -32,7 +32,7 @@ def commands():
 
 
 CODE = [(path, block) for path in DOCUMENTS for block in blocks(path, "python")]
-LONG = [pytest.param(path, block, id=path.name, marks=[pytest.mark.slow] if re.search("phase_diagram|_scaling|_samples", block) else [])
+LONG = [pytest.param(path, block, id=path.name, marks=[pytest.mark.slow] if re.search("phase_diagram|_scaling|_samples|_table|_check|digits", block) else [])
         for path, block in CODE]  # fmt: skip
 
 
@@ -46,6 +46,10 @@ def test_code_runs(path, block, tmp_path, monkeypatch, capsys):
     if path.name == "README.md" and "diagram" in names:
         assert (tmp_path / "compressed-sensing.png").read_bytes().startswith(b"\x89PNG")
         assert set(names["diagram"].regions["name"]) == {"easy", "hard", "impossible"}
+    elif path.name == "README.md" and "instance" in names:
+        cosine = names["estimate"] @ names["instance"].signal / np.linalg.norm(names["estimate"])
+        assert cosine**2 / 1000 == pytest.approx(0.477, abs=0.15)
+        assert "2.621139" in capsys.readouterr().out
     elif path.name == "README.md":
         printed = capsys.readouterr().out
         assert "1.244684" in printed
@@ -64,7 +68,9 @@ def test_code_runs(path, block, tmp_path, monkeypatch, capsys):
         assert (prior.first_moment, float(prior.second_moment)) == (0, pytest.approx(0.8))
     drawn = {figure.stem for figure in tmp_path.glob("*.png")}
     if path.name == "gallery.md":
-        assert drawn == ({"layers", "counts", "spectra"} if "glass" in names else {"frames", "basins", "scaling", "overlaps"})
+        pictures = {"glass": {"layers", "counts", "spectra"}, "letters": {"frames", "basins", "scaling", "overlaps"},
+                    "sparse": {"sparse-generative"}, "width": {"width", "depth"}, "dots": {"overlaps", "digits"}}
+        assert drawn == next(figures for name, figures in pictures.items() if name in names)
     if "points" in names:
         assert len(names["points"]) == pytest.approx(24 * 189.63, rel=0.2)
     if "kept" in names:
@@ -75,11 +81,9 @@ def test_code_runs(path, block, tmp_path, monkeypatch, capsys):
         assert value == pytest.approx(1 / 0.31731050786291415, rel=1e-10)
 
 
-def test_readme_has_code_of_eight_and_of_three_lines_at_most():
+def test_readme_has_code_of_eight_of_three_and_of_six_lines_at_most():
     lengths = [len([line for line in block.splitlines() if line.strip()]) for block in blocks(ROOT / "README.md", "python")]
-    assert len(lengths) == 2
-    assert lengths[0] <= 8
-    assert lengths[1] <= 3
+    assert all(length <= most for length, most in zip(lengths, (8, 3, 6), strict=True))
 
 
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
