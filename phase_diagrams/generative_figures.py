@@ -158,8 +158,11 @@ def plot_depth(table: pd.DataFrame, *, against: str = "depth", per: str = "laten
         ax.set_xlabel(_AGAINST[against])
         ax.set_title(panel if table[other].nunique() > 1 else f"{panel}, {_said(other, table[other].iloc[0])}",
                      fontsize=10)
-        if against == "depth":
-            ax.set_xticks(sorted(set(table["depth"])))
+        values = sorted(set(table[against]))
+        if against == "compression":
+            ax.set_xscale("log")
+            ax.set_xticks([], minor=True)
+        ax.set_xticks(values, [f"{value:g}" for value in values])
         ax.set_ylim(bottom=0)
     axes[0].set_ylabel(_PER[per])
     kinds = [key for key in _KINDS if key in set(zip(shown["kind"], shown["branch"], strict=True))]
@@ -218,7 +221,7 @@ def _curves(rows: pd.DataFrame, other: str) -> Iterator[tuple[tuple[str, str, st
 
 
 def _said(name: str, value: float) -> str:
-    return f"$p/k = {value:g}$" if name == "compression" else f"{value:g} layer{'s' * (value != 1)}"
+    return f"$p/k = {value:g}$" if name == "compression" else f"{value:g} layer" + "s" * bool(value != 1)
 
 
 def _channels(name: str, given: Mapping[str, Channel]) -> dict[str, Channel]:

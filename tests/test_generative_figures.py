@@ -49,6 +49,12 @@ def test_samples_are_counted_per_latent_variable():
     assert "n/k" in sp.plot_depth(TABLE).axes[0].get_ylabel()
 
 
+def test_what_is_the_same_for_all_is_said_in_the_title():
+    one_layer = sp.plot_depth(TABLE[TABLE["depth"] == 1], against="compression")
+    assert [ax.get_title() for ax in one_layer.axes] == ["compressed sensing, 1 layer", "phase retrieval, 1 layer"]
+    assert [text.get_text() for text in one_layer.axes[1].get_xticklabels()] == ["3", "6"]
+
+
 def test_a_table_survives_a_file():
     text = TABLE.to_csv(index=False)
     same = sp.plot_depth(pd.read_csv(io.StringIO(text)))

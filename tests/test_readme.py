@@ -142,7 +142,7 @@ def test_the_gallery_says_where_lines_of_networks_turn_and_end(words, capsys):
 
 def test_the_gallery_shows_the_figure_of_each_command():
     drawn = [words[words.index("--output") + 1] for words in commands() if words[-1].endswith("-diagram.png")]
-    assert len(drawn) == 13
+    assert len(drawn) == 16
     assert re.findall(r"\(figures/(.*?-diagram.png)\)", GALLERY) == drawn
 
 
