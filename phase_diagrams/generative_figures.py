@@ -39,6 +39,7 @@ _KINDS: dict[tuple[str, str], tuple[str, str, Any, bool]] = {  # words, marker, 
 }
 _AGAINST = {"depth": "depth (number of layers)", "compression": "compression ratio $p/k$"}
 _PER = {"component": "samples per component of the signal, $n/p$", "latent": "samples per latent variable, $n/k$"}
+_TOP = 1.1  # of an axis, over the highest point
 _PANEL = (6.4, 4.6)  # inches, as of a figure with one diagram
 _OBSERVATIONS = {"compressed sensing": Linear(), "phase retrieval": Abs()}
 _ACTIVATIONS = {"linear": Linear(), "ReLU": ReLU(), "sign": Sign()}
@@ -163,7 +164,8 @@ def plot_depth(table: pd.DataFrame, *, against: str = "depth", per: str = "laten
             ax.set_xscale("log")
             ax.set_xticks([], minor=True)
         ax.set_xticks(values, [f"{value:g}" for value in values])
-        ax.set_ylim(bottom=0)
+        heights = [height for line in ax.lines for height in line.get_ydata()]
+        ax.set_ylim(0, _TOP * max(heights, default=1.0))
     axes[0].set_ylabel(_PER[per])
     kinds = [key for key in _KINDS if key in set(zip(shown["kind"], shown["branch"], strict=True))]
     handles: list[Any] = [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in colours.items()]
