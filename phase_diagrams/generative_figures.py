@@ -151,10 +151,13 @@ def plot_depth(table: pd.DataFrame, *, against: str = "depth", per: str = "laten
     other = "compression" if against == "depth" else "depth"
     shown = table[[(kind, branch) in _KINDS for kind, branch in zip(table["kind"], table["branch"], strict=True)]]
     for ax, panel in zip(axes, panels, strict=True):
+        highest = 0.0
         for (name, kind, branch), rows in _curves(shown[shown["observation"] == panel], other):
             _, marker, dashes, filled = _KINDS[kind, branch]
             scale = rows["compression"] if per == "latent" else 1.0
-            ax.plot(rows[against], rows["value"] * scale, color=colours[name], linestyle=dashes, marker=marker,
+            heights = rows["value"] * scale
+            highest = max(highest, float(heights.max()))
+            ax.plot(rows[against], heights, color=colours[name], linestyle=dashes, marker=marker,
                     markersize=5.5 if filled else 8, markerfacecolor=colours[name] if filled else "none", linewidth=1.3)
         ax.set_xlabel(_AGAINST[against])
         ax.set_title(panel if table[other].nunique() > 1 else f"{panel}, {_said(other, table[other].iloc[0])}",
@@ -164,8 +167,7 @@ def plot_depth(table: pd.DataFrame, *, against: str = "depth", per: str = "laten
             ax.set_xscale("log")
             ax.set_xticks([], minor=True)
         ax.set_xticks(values, [f"{value:g}" for value in values])
-        heights = [height for line in ax.lines for height in line.get_ydata()]
-        ax.set_ylim(0, _TOP * max(heights, default=1.0))
+        ax.set_ylim(0, _TOP * highest or 1.0)
     axes[0].set_ylabel(_PER[per])
     kinds = [key for key in _KINDS if key in set(zip(shown["kind"], shown["branch"], strict=True))]
     handles: list[Any] = [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in colours.items()]
