@@ -91,6 +91,7 @@ def test_vertices_over_rho_are_those_of_thresholds(over_rho):
     assert found[found["kind"] == "spinodal"]["value"].to_numpy() == pytest.approx(row["delta"], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_over_beta():
     """An optimal temperature: the first step stands most noise neither at T = 0 nor at the noise's own temperature."""
     diagram = sp.phase_diagram(RADEMACHER, x=("beta", 4, 20), y=("delta", 0.05, 0.4), alpha=0.03)

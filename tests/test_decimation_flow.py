@@ -8,9 +8,11 @@ import pytest
 from scipy import special
 
 import spinodal as sp
-from spinodal.equations.decimation import Past, Steps, flow_of
+from spinodal.equations.decimation import flow_of
+from spinodal.equations.decimation_steps import Past, Steps
 from spinodal.phase_diagrams.decimation import decimation_flow, decimation_mse
-from spinodal.theory.decimation import Decimation, DecimationByTemperature
+from spinodal.theory.decimation import Decimation
+from spinodal.theory.decimation_states import DecimationByTemperature
 
 INF = math.inf
 RADEMACHER = sp.Rademacher()
@@ -77,10 +79,11 @@ def test_first_row_is_the_first_step(flow):
 
 def test_halving_the_panels_changes_nothing(flow):
     """The whole flow from four panels: the interpolants' error is as small as it is said to be."""
-    from spinodal.equations.decimation import _first, _panel, _past, _Problem
+    from spinodal.equations.decimation import _first, _panel, _past
+    from spinodal.equations.decimation_steps import StepProblem
 
     alpha, delta = flow.controls["alpha"], flow.controls["delta"]
-    problem = _Problem(DecimationByTemperature(flow.model.prior), delta, flow.temperature, alpha)
+    problem = StepProblem(DecimationByTemperature(flow.model.prior), delta, flow.temperature, alpha)
     guess, panels = _first(problem, alpha), []
     edges = np.concatenate([[0.0], np.geomspace(1 / 64, 1, 7)])
     for low, high in zip(edges, edges[1:], strict=False):
@@ -167,6 +170,19 @@ def test_sampling_of_a_density_corrupts_itself_a_little():
     assert found.answer.startswith("A little")
 
 
+def test_a_flow_is_asked_within_its_times():
+    """Below the noise at which the first step has a retrieval state there are times, elsewhere there are none."""
+    none = decimation_flow(sparse(0.5), alpha=0.03, delta=0.15, beta="nishimori")
+    assert none.failed_at == 0
+    with pytest.raises(ValueError, match="the first step has no retrieval state"):
+        none.flow.at([0.0])
+    found = decimation_flow(RADEMACHER, alpha=0.03, delta=0.15, beta="nishimori", points=2)
+    assert found.flow.at([0.0, 1.0]).overlap == pytest.approx(found.table["m"].to_numpy(), abs=1e-13)
+    for wrong in ([-0.1], [1.1], [math.nan], 0.5):
+        with pytest.raises(ValueError, match="times from 0 to 1"):
+            found.flow.at(wrong)
+
+
 def test_no_noise_and_few_patterns():
     for beta in (INF, 5.0):
         for alpha, delta in ((0.0, 0.0), (0.0, 0.2), (0.01, 0.0), (1e-6, 1e-6)):
@@ -250,8 +266,12 @@ def noisy_past(monkeypatch):
     from spinodal.equations import decimation as room
 
     plain = room._past
-    monkeypatch.setattr(room, "_past", lambda panels, t, alpha: replace(
-        plain(panels, t, alpha), weight=30 * plain(panels, t, alpha).weight))
+
+    def noisy(panels, t, alpha):
+        past = plain(panels, t, alpha)
+        return replace(past, weight=30 * past.weight)
+
+    monkeypatch.setattr(room, "_past", noisy)
 
 
 def test_where_retrieval_ends_midway(noisy_past):

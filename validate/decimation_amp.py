@@ -45,7 +45,7 @@ from .decimation_instances import symmetric, without
 from .denoisers import input_denoiser
 from .settings import real_number, whole
 
-__all__ = ["AmpStep", "Reaction", "amp_decimation", "amp_step", "follow"]
+__all__ = ["AmpStep", "Followed", "Reaction", "amp_decimation", "amp_step", "follow"]
 
 Array = NDArray[np.float64]
 
@@ -138,6 +138,25 @@ class AmpStep:
     iterations: int
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Followed:
+    """A decimation whose steps started near the patterns.
+
+    Attributes
+    ----------
+    steps : DataFrame
+        One row a step.
+    estimates : array (R, N)
+        Those that left the matrix; R < P if a step did not converge.
+    complete : bool
+        Whether all steps converged.
+    """
+
+    steps: pd.DataFrame
+    estimates: Array
+    complete: bool
+
+
 def amp_step(
     matrix: Array,
     prior: Prior,
@@ -221,7 +240,7 @@ def amp_decimation(
     max_iterations: int = 500,
     tolerance: float = 1e-9,
     damping: float = 0.5,
-) -> pd.DataFrame:
+) -> Followed:
     """Run all steps by message passing, each from a start near its pattern; estimates are samples.
 
     A step that does not converge ends the run: without an estimate there is no next matrix.
@@ -247,11 +266,11 @@ def amp_decimation(
 
     Returns
     -------
-    DataFrame
-        One row a step: step, t, overlap (of the means with the pattern: m), sampled (that of the estimate),
+    Followed
+        Its ``steps``: step, t, overlap (of the means with the pattern: m), sampled (that of the estimate),
         estimated (without the pattern), signal and field_variance (of the cavity fields, which theory says are
         m xi + sqrt(r) z, r in units of energy), self_overlap (q), second_moment (v), response (C), iterations,
-        converged.  Estimates, (steps that converged, N), are in ``attrs["estimates"]``.
+        converged.
 
     Raises
     ------
@@ -294,12 +313,11 @@ def amp_decimation(
         pairs.append((found.estimated_overlap, float(estimate @ estimate) / size))
         estimates.append(estimate)
         without(observed, estimate)
-    table = pd.DataFrame(rows)
-    table.attrs["estimates"] = np.array(estimates).reshape(-1, size)
-    return table
+    return Followed(steps=pd.DataFrame(rows), estimates=np.array(estimates).reshape(-1, size),
+                    complete=len(estimates) == count)
 
 
-def follow(matrix: Any, prior: Prior, starts: Any, *, max_sweeps: int = 1000) -> pd.DataFrame:
+def follow(matrix: Any, prior: Prior, starts: Any, *, max_sweeps: int = 1000) -> Followed:
     """Run all steps at zero temperature: each goes from a start near its pattern down to the next minimum.
 
     Parameters
@@ -314,9 +332,8 @@ def follow(matrix: Any, prior: Prior, starts: Any, *, max_sweeps: int = 1000) ->
 
     Returns
     -------
-    DataFrame
-        One row a step: step, t, overlap, second_moment (v), energy (per N), converged.  Estimates, (P, N), are in
-        ``attrs["estimates"]``.
+    Followed
+        Its ``steps``: step, t, overlap, second_moment (v), energy (per N), converged.
 
     Raises
     ------
@@ -335,8 +352,7 @@ def follow(matrix: Any, prior: Prior, starts: Any, *, max_sweeps: int = 1000) ->
         estimates.append(state)
         without(observed, state)
     table = pd.DataFrame(rows)
-    table.attrs["estimates"] = np.array(estimates)
-    return table
+    return Followed(steps=table, estimates=np.array(estimates), complete=bool(table["converged"].all()))
 
 
 def sample_marginals(prior: Prior, precision: float, fields: Array, rng: np.random.Generator) -> Array:

@@ -83,7 +83,8 @@ def crosscheck_decimation(
         overlap in the first step, ``m, first quarter`` and so on its mean over the steps in a quarter of t (of fewer
         than 8 patterns ``m``, over all steps), ``energy`` at beta = inf the mean of E/N over the steps, with the
         diagonal and the quartic term, and ``matrix_mse`` that of the estimates together, cross terms included.
-        Differences below 1/N of overlap or energy are not judged, theory being that of infinite size.  An instance is
+        Differences below 2/N of overlap or energy, and what such a one of all overlaps makes of
+        the mse, are not judged: theory is that of infinite size.  An instance is
         not averaged in if a step does not settle, or its estimate has a cosine below 3/4 with every pattern that is
         not yet found.  ``attrs`` holds settings, seeds, a summary and notes about what theory leaves out; without a
         hint also ``restarts`` (all of them) and ``wrong_accepts``.
@@ -189,16 +190,15 @@ class _Problem:
         if not self.hint:
             return self._annealed(instance, rng)
         if self.beta < math.inf:
-            table = amp_decimation(instance.observed, self.prior, instance.patterns, delta=self.delta, beta=self.beta,
+            found = amp_decimation(instance.observed, self.prior, instance.patterns, delta=self.delta, beta=self.beta,
                                    rng=rng, sampling="product" if self.has_density else "gibbs")
-            energies = None
         else:
-            table = follow(instance.observed, self.prior, instance.patterns)
-            energies = table["energy"].to_numpy()
-        estimates = table.attrs["estimates"]
-        if not table["converged"].all() or not _retrieved(estimates, instance.patterns):
+            found = follow(instance.observed, self.prior, instance.patterns)
+        if not found.complete or not _retrieved(found.estimates, instance.patterns):
             return None
-        return self._measured(table["overlap"].to_numpy(), energies, matrix_error(estimates, instance.patterns))
+        energies = found.steps["energy"].to_numpy() if "energy" in found.steps else None
+        return self._measured(found.steps["overlap"].to_numpy(), energies,
+                              matrix_error(found.estimates, instance.patterns))
 
     def _annealed(self, instance: Factorization, rng: np.random.Generator) -> dict[str, float] | None:
         found = decimate(
@@ -222,8 +222,8 @@ class _Problem:
             values = np.array([one[name] for one in found])
             mean = float(values.mean()) if values.size else math.nan
             error = float(values.std(ddof=1)) / math.sqrt(values.size) if values.size > 1 else math.nan
-            # what a change 1/N of all overlaps makes; the judge allows four of these units
-            unit = len(found) / 4 * (2 * self.count / self.size if name == "matrix_mse" else 1.0)
+            # what a change 2/N of all overlaps makes; the judge allows four of these units
+            unit = len(found) / 2 * (2 * self.count / self.size if name == "matrix_mse" else 1.0)
             rows.append({
                 "quantity": name, "theory": theory, "simulated": mean, "standard_error": error,
                 "z": float(score(mean - theory, error, 1.0)), "size": self.size, "converged": len(found),

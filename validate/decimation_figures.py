@@ -26,8 +26,9 @@ def plot_overlaps(
     Parameters
     ----------
     simulated : DataFrame, or sequence of them
-        Columns t and overlap (as of `amp_decimation` and `follow`), or step and overlap (as of `matched`: then all P
-        patterns must have been found).  Of several instances the mean at each t is drawn with its standard error.
+        Columns t and overlap (as the steps of `amp_decimation` and `follow`), or step and overlap (as of `matched`:
+        then all P patterns must have been found).  Of several instances the mean at each t is drawn with its standard
+        error.
     theory : pair of arrays (t, m), optional
         The flow.
     label, theory_label : str
@@ -76,7 +77,8 @@ def plot_judgement(found: Decimated, *, ax: Axes | None = None) -> Axes:
     steps = found.steps
     ax.plot(steps["energy_theory"], steps["residual_theory"], "+", markersize=4, color=_ORANGE,
             label="theory, retrieval")
-    ax.axhspan(steps["highest"].min(), steps["highest"].max(), color="0.85", zorder=0, label="largest accepted")
+    ax.axhspan(steps["highest"].min(), steps["highest"].max(), color="0.85", zorder=0,
+               label="largest accepted, of all steps")
     ax.set_xlabel("energy E/N, with the diagonal and +1/4")
     ax.set_ylabel("residual S of the local fields")
     ax.legend(frameon=False, fontsize="small")
@@ -101,7 +103,7 @@ def plot_traces(table: pd.DataFrame, *, energy: float | None = None, ax: Axes | 
         ax.axhline(energy, color=_ORANGE, linestyle="--", label="theory, retrieval")
         ax.legend(frameon=False)
     ax.set_xlabel("sweeps")
-    ax.set_ylabel("energy E/N, with the diagonal and the quartic term")
+    ax.set_ylabel("energy E/N")
     return ax
 
 
