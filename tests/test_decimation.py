@@ -140,10 +140,10 @@ def test_free_entropy_is_stationary_at_fixed_points(name, beta):
     assert states == {"retrieval", "spin glass"} or (beta == 4 and states == {"spin glass"})
     for point in points:
         at = {x: point.order_parameters[x.name] for x in symbols}
-        at |= {alpha: 0.001, delta: 0.1, sympy.Symbol("beta", real=True): beta} | numbers | constants
-        slopes = gradient({p: np.array([at[p]]) for p in gradient.parameters}, scales=[1.0] * 5).values
+        at |= {alpha: 0.001, delta: 0.1, sympy.Symbol("beta", real=True): beta}
+        slopes = gradient({p: np.array([(at | numbers)[p]]) for p in gradient.parameters}, scales=[1.0] * 5).values
         assert np.abs(slopes).max() < 1e-10
-        here = value({p: np.array([at[p]]) for p in value.parameters}).values[0, 0]
+        here = value({p: np.array([(at | constants)[p]]) for p in value.parameters}).values[0, 0]
         assert here == pytest.approx(point.free_entropy, abs=1e-11)
 
 
