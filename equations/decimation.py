@@ -8,17 +8,21 @@ coefficients are too large, is halved.
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..theory.decimation_states import DecimationByTemperature
+from ..theory.parameters import number
 from .decimation_steps import LOST, Past, StepProblem, Steps
 from .state_curves import states_at
 
-__all__ = ["Flow", "Panel", "flow_of"]
+__all__ = ["Flow", "Panel", "checked_controls", "flow_of"]
 
 _POINTS = 17  # Chebyshev points of a panel
 _GAUSS = 24  # Gauss-Legendre nodes up to each of them
@@ -147,6 +151,24 @@ def _past(panels: Sequence[Panel], t: np.ndarray, alpha: float) -> Past:
     weight, trace, determinant = (np.concatenate([empty, *(part[k] for part in parts)], axis=1) for k in range(3))
     # a panel that begins after t has found nothing
     return Past(alpha * np.maximum(weight, 0.0), trace, determinant, alpha * (1 - t))
+
+
+def checked_controls(alpha: Any, delta: Any, beta: Any) -> tuple[float, float, float]:
+    """Numbers for alpha, delta and the temperature 1/beta.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    few, noise = (float(number(name, value, low=0.0)) for name, value in (("alpha", alpha), ("delta", delta)))
+    if isinstance(beta, str):
+        if beta != "nishimori":
+            raise ValueError(f"beta = {beta!r}: give a positive number, inf, or 'nishimori' for 1/delta")
+        return few, noise, noise
+    if isinstance(beta, numbers.Real) and float(beta) == math.inf:
+        return few, noise, 0.0
+    return few, noise, 1 / float(number("beta", beta, low=0.0, open_low=True,
+                                        cure="give inf for the state of least energy, 'nishimori' for 1/delta"))
 
 
 def flow_of(model: DecimationByTemperature, alpha: float, delta: float, T: float, tolerance: float) -> Flow:

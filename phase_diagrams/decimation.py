@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..equations.decimation import Flow, flow_of
+from ..equations.decimation import Flow, checked_controls, flow_of
 from ..equations.result import Status
 from ..theory.decimation import Decimation
 from ..theory.decimation_states import DecimationByTemperature
-from ..theory.parameters import number
 from .labels import written
 
 if TYPE_CHECKING:
@@ -189,24 +188,6 @@ def decimation_flow(prior: Any, *, alpha: float, delta: float, beta: Any, tolera
         temperature=T, table=table, failed_at=flow.end if failed else None, failed_at_error=flow.end_error,
         matrix_mse=float(found[0]) + lost, matrix_mse_error=float(error[0]) + few * flow.end_error / 2, flow=flow,
     )
-
-
-def checked_controls(alpha: Any, delta: Any, beta: Any) -> tuple[float, float, float]:
-    """Numbers for alpha, delta and the temperature 1/beta.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
-    few, noise = (float(number(name, value, low=0.0)) for name, value in (("alpha", alpha), ("delta", delta)))
-    if isinstance(beta, str):
-        if beta != "nishimori":
-            raise ValueError(f"beta = {beta!r}: give a positive number, inf, or 'nishimori' for 1/delta")
-        return few, noise, noise
-    if isinstance(beta, numbers.Real) and float(beta) == math.inf:
-        return few, noise, 0.0
-    return few, noise, 1 / float(number("beta", beta, low=0.0, open_low=True,
-                                        cure="give inf for the state of least energy, 'nishimori' for 1/delta"))
 
 
 def _table(flow: Flow, t: np.ndarray, tolerance: float) -> pd.DataFrame:

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
+from ..equations.decimation import Flow, checked_controls, flow_of
 from ..equations.result import Status
-from ..phase_diagrams.decimation import DecimationFlow, checked_controls, decimation_flow
 from ..theory.decimation import Decimation
+from ..theory.decimation_states import DecimationByTemperature
 from ..theory.priors import Prior
 from .comparison import Bar, attributes, judged, score, summarised
 from .decimation_amp import amp_decimation, follow
@@ -28,6 +29,7 @@ from .teacher import generators
 
 __all__ = ["crosscheck_decimation"]
 
+_TOLERANCE = 1e-9  # of the flow's overlaps
 _GRADIENT = 1e-10  # of Phi, beyond which the theory of a step is not good
 _QUARTERS = 4
 _ENOUGH = 8  # patterns from which on quarters are told apart
@@ -83,11 +85,11 @@ def crosscheck_decimation(
         overlap in the first step, ``m, first quarter`` and so on its mean over the steps in a quarter of t (of fewer
         than 8 patterns ``m``, over all steps), ``energy`` at beta = inf the mean of E/N over the steps, with the
         diagonal and the quartic term, and ``matrix_mse`` that of the estimates together, cross terms included.
-        Differences below 2/N of overlap or energy, and what such a one of all overlaps makes of
-        the mse, are not judged: theory is that of infinite size.  An instance is
-        not averaged in if a step does not settle, or its estimate has a cosine below 3/4 with every pattern that is
-        not yet found.  ``attrs`` holds settings, seeds, a summary and notes about what theory leaves out; without a
-        hint also ``restarts`` (all of them) and ``wrong_accepts``.
+        z counts one component, wrong in one of the estimates, beside the standard error.  Differences below 2/N of
+        overlap or energy, and what such a one of all overlaps makes of the mse, are not judged: theory is that of
+        infinite size.  An instance is not averaged in if a step does not settle, or its estimate has a cosine below
+        3/4 with its pattern.  ``attrs`` holds settings, seeds, a summary and notes about what theory leaves out;
+        without a hint also ``restarts`` (all of them) and ``wrong_accepts``.
 
     Raises
     ------
@@ -160,17 +162,21 @@ class _Problem:
         if self.size > _LARGEST:
             raise ValueError(f"size = {self.size}: a matrix of it takes too much memory; give at most {_LARGEST}")
         self.count = max(1, round(self.alpha * self.size))
-        self.flow: DecimationFlow = decimation_flow(
-            self.prior, alpha=self.count / self.size, delta=self.delta, beta=self.beta)
+        self.flow: Flow = flow_of(DecimationByTemperature(self.prior), self.count / self.size, self.delta,
+                                  1 / self.beta, _TOLERANCE)
         t = np.arange(self.count) / self.count
-        if t[-1] >= self.flow.flow.end:
-            raise ValueError(f"delta = {self.delta:g}, with {self.count} patterns at size = {self.size}: "
-                             f"{self.flow.answer} There is no flow to compare the last steps with")
-        self.steps = self.flow.flow.at(t)
-        good = self.steps.is_solved & (self.steps.gradient < _GRADIENT)
+        if t[-1] >= self.flow.end:
+            where = (f"retrieval ends at t = {self.flow.end:g}" if self.flow.end > 0 else
+                     "the first step has no retrieval state")
+            raise ValueError(f"delta = {self.delta:g}, with {self.count} patterns at size = {self.size}: in theory "
+                             f"{where}, and later steps cannot be compared; lower delta or alpha")
+        steps = self.flow.at(t)
+        good = steps.is_solved & (steps.gradient < _GRADIENT)
         self.status = Status.CONVERGED if good.all() else Status.NOT_CONVERGED
-        m, v = self.steps.overlap, self.steps.second_moment
-        self.theory = self._measured(m, self.steps.energy, float(np.sum(1 - 2 * m**2 + v**2)) / (2 * self.size))
+        m, v = steps.overlap, steps.second_moment
+        self.theory = self._measured(m, steps.energy, float(np.sum(1 - 2 * m**2 + v**2)) / (2 * self.size))
+        atoms = [] if self.has_density else [float(value) for _, value, _ in self.prior.components]
+        self.grain = max(map(abs, atoms), default=0.0) * (max(atoms, default=0.0) - min(atoms, default=0.0)) / self.size
 
     def _measured(self, overlaps: np.ndarray, energies: np.ndarray | None, error: float) -> dict[str, float]:
         found = {"m(0)": float(overlaps[0])}
@@ -218,16 +224,19 @@ class _Problem:
 
     def rows(self, found: list[dict[str, float]], instances: int) -> list[dict[str, Any]]:
         rows = []
+        steps = {"m(0)": 1, "m": self.count, "energy": math.inf, "matrix_mse": self.size / 2}
         for name, theory in self.theory.items():
             values = np.array([one[name] for one in found])
             mean = float(values.mean()) if values.size else math.nan
             error = float(values.std(ddof=1)) / math.sqrt(values.size) if values.size > 1 else math.nan
+            # where errors are rare, estimates without any make no standard error
+            grain = self.grain / (steps.get(name, self.count / _QUARTERS) * max(values.size, 1))
             # what a change 2/N of all overlaps makes; the judge allows four of these units
             unit = len(found) / 2 * (2 * self.count / self.size if name == "matrix_mse" else 1.0)
+            z = float(score(mean - theory, math.hypot(error, grain), 1.0))
             rows.append({
-                "quantity": name, "theory": theory, "simulated": mean, "standard_error": error,
-                "z": float(score(mean - theory, error, 1.0)), "size": self.size, "converged": len(found),
-                "instances": instances, "status": self.status, "unit": unit,
+                "quantity": name, "theory": theory, "simulated": mean, "standard_error": error, "z": z,
+                "size": self.size, "converged": len(found), "instances": instances, "status": self.status, "unit": unit,
             })
         return rows
 
