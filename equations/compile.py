@@ -21,12 +21,12 @@ import sympy as sp
 
 from ..theory.means import GaussianMean, Let, WrittenMean
 from ..theory.special import PosteriorFunction
-from .features import arguments, centre_and_scale, has_peak, quadratic_coefficients, top_means, top_solved
+from .features import arguments, centre_and_scale, peaks, quadratic_coefficients, top_means, top_solved
 from .generate import lambdify
 from .quadrature import graded_nodes, step_error
 from .solved import solved_groups
 
-__all__ = ["Compiled", "Evaluated", "compile_expressions", "split_infinite"]
+__all__ = ["Compiled", "Evaluated", "compile_expressions", "number_of", "split_infinite"]
 
 _FINE, _HALF, _QUARTER, _ROUNDED, _INNER_HALF, _INNER_QUARTER = range(_REPLICAS := 6)
 _WIDTH = 10.0  # standard deviations kept of a Gaussian law: the rest weighs 1e-23
@@ -64,6 +64,15 @@ def compile_expressions(expressions: Sequence[sp.Expr]) -> tuple[Compiled, dict[
              for k, value in enumerate(floats)}
     compiled = _compile(tuple(expr.xreplace(names) for expr in expressions))
     return compiled, {name: float(value) for value, name in names.items()}
+
+
+def number_of(expression: sp.Expr) -> float:
+    """The value of an expression without parameters.
+
+    SymPy itself evaluates no special functions of this package.
+    """
+    compiled, numbers = compile_expressions([expression])
+    return float(compiled(numbers).values[0, 0])
 
 
 def split_infinite(expressions: Mapping[str, sp.Expr]) -> tuple[dict[str, sp.Expr], dict[str, float]]:
@@ -146,9 +155,13 @@ class Compiled:
         scale = np.zeros(len(self.expressions)) if scales is None else np.asarray(scales, float)
         out = np.empty((len(self.expressions), *rows))
         errors = np.empty_like(out)
-        todo = np.arange(rows[0])
+        unknown = np.zeros(rows, bool)  # what stands for no number stays none
+        for array in arrays.values():
+            unknown |= np.isnan(array)
+        out[:, unknown] = errors[:, unknown] = np.nan
+        todo = np.flatnonzero(~unknown)
         steps = (_FIRST_STEPS[self.nested][0 if tolerance > 1e-8 else 1],) * 2
-        for _ in range(_LEVELS[self.nested]):
+        for _ in range(_LEVELS[self.nested] if len(todo) else 0):
             replicas = self.evaluate({p: a[todo] for p, a in arrays.items()}, steps, tolerance=tolerance)
             out[:, todo] = replicas[:, _FINE]
             outer = step_error(*(replicas[:, k] for k in (_FINE, _HALF, _QUARTER)))
@@ -242,10 +255,11 @@ class _Group:
         """Which features are peaks, and the generated function of all their coefficients, in the parameters."""
         found: dict[tuple, bool] = {}
         expressions = [*(mean.f for mean in self.means), *(weight for weight, *_ in self.laws)]
-        for argument in itertools.chain.from_iterable(map(arguments, expressions)):
+        steep = peaks(expressions)
+        for argument in dict.fromkeys(itertools.chain.from_iterable(map(arguments, expressions))):
             for reduced in _without_inner_fields(argument, self.means, self.field):
                 if (coefficients := quadratic_coefficients(reduced, self.field)) is not None:
-                    found[coefficients] = found.get(coefficients, False) or has_peak(expressions, argument)
+                    found[coefficients] = found.get(coefficients, False) or argument in steep
         kept = _one_of_each_sign(found)
         written = [a for coefficients in kept for a in coefficients]
         return np.array(list(kept.values()), bool), lambdify(self._outside, written)

@@ -12,11 +12,10 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 
 import numpy as np
-import sympy as sp
 
 from ..theory.model import Model
 from ..theory.parameters import symbol
-from .compile import compile_expressions, split_infinite
+from .compile import compile_expressions, number_of, split_infinite
 from .points import Formulas, Limit, Points
 
 __all__ = ["Curve", "curve_of"]
@@ -55,6 +54,11 @@ class Curve:
         """Evaluate the curve at ln s = x, an array."""
         return self.formulas.at(x, tolerance=tolerance)
 
+    @cached_property
+    def scale(self) -> float:
+        """E x^2, the scale of the signal."""
+        return number_of(self.model.working_form_scale)
+
     @property
     def samples(self) -> Points:
         """Points that resolve the curve, its extrema among them."""
@@ -67,7 +71,7 @@ class Curve:
 
     @cached_property
     def _sampled(self) -> tuple[Points, Points]:
-        scale = float(sp.N(self.model.working_form_scale))
+        scale = self.scale
         solved = bool(self.formulas.states.solved)
         low, high = (np.log(end / scale) for end in (_SOLVED_SPAN if solved else _SPAN))
         grid = np.linspace(low, high, int((high - low) / (_SOLVED_SPACING if solved else _SPACING)) + 1)

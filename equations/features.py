@@ -30,7 +30,7 @@ from ..theory.special import (
     TanhDeficit,
 )
 
-__all__ = ["arguments", "centre_and_scale", "has_peak", "quadratic_coefficients", "top_means",
+__all__ = ["arguments", "centre_and_scale", "peaks", "quadratic_coefficients", "top_means",
            "top_solved"]
 
 _AFFINE = (
@@ -67,10 +67,10 @@ def _arguments_of(value: sp.Expr, expand: Callable[[sp.Expr], sp.Expr]) -> list[
     return found
 
 
-def has_peak(expressions: Iterable[sp.Expr], argument: sp.Expr) -> bool:
-    """Whether `argument`, up to its sign, is that of a function which vanishes away from its zero."""
-    peaks = {x for expr in expressions for peak in expr.atoms(*_PEAKS) for x in peak.args}
-    return argument in peaks or -argument in peaks
+def peaks(expressions: Iterable[sp.Expr]) -> set[sp.Expr]:
+    """Arguments, of either sign, of functions which vanish away from their zeros."""
+    found = {x for expr in expressions for peak in expr.atoms(*_PEAKS) for x in peak.args}
+    return found | {-x for x in found}
 
 
 def _exponent_gap(one: sp.Expr, other: sp.Expr) -> sp.Expr:

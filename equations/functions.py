@@ -113,6 +113,11 @@ def largest(*terms):
     return functools.reduce(np.maximum, terms)
 
 
+def least_of(*terms):
+    """The smallest of those that are numbers, element by element."""
+    return functools.reduce(np.fmin, terms)
+
+
 def _mp_log_ndtr(x):
     if x > 0:
         return mpmath.log1p(-mpmath.erfc(x / mpmath.sqrt(2)) / 2)
@@ -161,6 +166,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "IntervalMills": interval_mills,
     "LogSumExp": log_sum_exp,
     "Largest": largest,
+    "LeastOf": least_of,
     "OverlapPower": lambda n, V, m: m**n,
     "erf": special.erf,
     "erfc": special.erfc,
@@ -179,5 +185,6 @@ MPMATH: dict[str, Callable[..., Any]] = {
     "IntervalMills": lambda x, a, b: _mp_density(x) / _mp_interval(a, b),
     "LogSumExp": _mp_log_sum_exp,
     "Largest": max,
+    "LeastOf": min,
     "OverlapPower": lambda n, V, m: m**n,
 }

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import sympy as sp
 
 from ..theory.model import Model, ParametricForm, solve_linear
-from .compile import compile_expressions
+from .compile import compile_expressions, number_of
 from .coupling_points import CouplingStep
 from .curve import curve_of
 from .fixed_points import concrete
@@ -163,8 +162,8 @@ class _Step:
             solve_linear(form.free_entropy.diff(self._x), s), curve.form.states[self._x],
             form.companions[self._companion])
         self._back, self._on = compile_expressions([back]), compile_expressions(on)
-        self.scale = float(sp.N(model.working_form_scale))
-        self.uninformed = float(sp.N(model.uninformed_overlap))
+        self.scale = number_of(model.working_form_scale)
+        self.uninformed = number_of(model.uninformed_overlap)
         self.limits = {limit.state.name for limit in curve.limits}
         self.missed = False
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from scipy.special import expit
 
 from ..theory.evidence import EvidenceMean, information, u
 from ..theory.generative import Network
@@ -290,7 +291,7 @@ class _Rows:
     def _moved(self, V: Array, m: Array, step: Array) -> tuple[Array, Array]:
         rho = self.power[:-1]
         y = np.log(m) - np.log(V) + step
-        return rho / (1 + np.exp(y)), rho / (1 + np.exp(-y))
+        return rho * expit(-y), rho * expit(y)
 
     def _iterated(self, start: tuple[Array, Array] | None = None) -> tuple[Array, Array, Array]:
         """(V, m) to some six digits, from no knowledge (or a start) upwards, and where it was found.
@@ -362,10 +363,12 @@ class _Rows:
         overlap, mmse, _, self_, cross, _, *_ = values[depth]
         up = cross * shift[-1]
         size = np.ones_like(self.precision)
-        info = values[depth][6].copy()
+        info, blur = values[depth][6].copy(), np.zeros_like(self.precision)
         for k in reversed(range(depth)):
             size = size / self.ratio[k]
-            info += size * (values[k][6 if k else 3] - at[k] * V[k] / 2)
+            own, paid = values[k][6 if k else 3], at[k] * V[k] / 2
+            info += size * (own - paid)
+            blur += 4 * _EPS * size * (0.5 + np.abs(own) + paid)  # they cancel where a layer says little
         found = {
             ("information", 0): info, ("mmse", 0): mmse + up, ("overlap", 0): overlap - up,
             ("mmse", 1): -self_ + cross * rate[-1], ("mmse", 2): second(depth) + cross * curvature[-1],
@@ -376,4 +379,5 @@ class _Rows:
         # the step's square: what derivatives of the next order would add
         undone = np.abs(shift / np.minimum(V, m)).max(axis=0) ** 2
         rest = {key: undone * np.abs(value) for key, value in found.items()}
+        rest["information", 0] = rest["information", 0] + blur
         return found, rest

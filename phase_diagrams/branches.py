@@ -104,7 +104,7 @@ def branches_of(curve: Curve) -> list[Branch]:
 def _is_known_signal(curve: Curve) -> bool:
     """Whether the signal is known to rounding where the samples end, and no limit state stands there."""
     (error,) = curve.form.sensitivity
-    scale = float(curve.model.working_form_scale)
+    scale = curve.scale
     open_end = not any(limit.state.end == "stop" for limit in curve.limits)
     return open_end and float(curve.samples.states[error][-1]) < _KNOWN * scale
 

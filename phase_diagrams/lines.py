@@ -163,7 +163,8 @@ class Landscape:
 
     def __init__(self, model: Model, along: str, value: float, controls: dict[str, Any]):
         reduced, self.control = concrete(model, {**controls, along: value})
-        self.curve, self.rho = curve_of(reduced), float(reduced.working_form_scale)
+        self.curve = curve_of(reduced)
+        self.rho = self.curve.scale
         (self.overlap,), (self.mse,) = self.curve.form.companions, self.curve.form.sensitivity
 
     def shown(self, points: Points) -> tuple[np.ndarray, np.ndarray]:

@@ -297,7 +297,7 @@ def _entries() -> tuple[Entry, ...]:
             model=GLM(generated(ReLU()), Linear()),
             between=(0.01, 3.0),
             defaults={"ratio": 3},
-            x=("ratio", 1.5, 6.0),
+            x=("ratio", 2.2, 6.0),  # at 2 the rectified outputs cease to tell all latent variables
             y=("alpha", 0.0, 0.8),
             references=(_AUBIN_RETRIEVAL,),
         ),

@@ -45,6 +45,7 @@ from .means import GaussianMean
 from .parameters import formula_symbol, positive
 from .priors import Gaussian, Prior
 from .solved import SolvedMean
+from .special import LeastOf
 
 __all__ = ["Generative", "Network"]
 
@@ -216,7 +217,11 @@ class Generative(Prior):
         if not flat:  # real numbers tell a discrete z
             return self.sizes[0] * self.latent.entropy
         last = flat[-1]
-        return self.sizes[last + 1] * replace(self, layers=self.layers[: last + 1]).atom_entropy
+        told = replace(self, layers=self.layers[: last + 1])
+        found = told.exact_state
+        # by the state of least information, which is the equilibrium
+        own = told.atom_entropy if found is None else LeastOf(told.atom_entropy, found[0])
+        return self.sizes[last + 1] * own
 
     @property
     def atom_entropy(self) -> sp.Expr:

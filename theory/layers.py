@@ -39,7 +39,7 @@ import sympy as sp
 from .channel_law import ChannelLaw
 from .means import GaussianMean, Let, WrittenMean
 from .parameters import formula_symbol
-from .special import LogInterval, LogSumExp
+from .special import Largest, LogInterval, LogSumExp
 
 __all__ = ["LayerLaw", "LayerMean"]
 
@@ -48,6 +48,9 @@ _A, _T, _N = map(formula_symbol, ("_A", "_T", "_N"))
 _TENSORS = ("B", "w", "BB", "Bw", "ww", "BBB", "BBw", "Bww", "www")
 _KAPPA = {index: formula_symbol(f"_kappa_{index}") for index in _TENSORS}
 _LOG = formula_symbol("_log")  # log[sqrt(2 pi/A) p(y | w)]
+
+
+_NOTHING = 690  # e^-690 is next to the smallest double
 
 
 def _k(index: str) -> sp.Symbol:
@@ -127,13 +130,13 @@ class LayerLaw(ChannelLaw):
         Far from the ends of the pieces, in units of sqrt(T), T the variance of h around w, the layer is one linear
         function, for which the average over y is a number.  Those numbers, weighted by the probabilities of the
         pieces, are a closed form; what is left of the integrand lives within some sqrt(T) of an end, and its average
-        over w is taken there: over N(end, s^2), 1/s^2 = 1/m + 1/T, weighted to the law that w has.
+        over w is taken there: over laws like N(w; 0, m) N(w; end, T), weighted to the law that w has.
         """
         spread, noise = variance + self.input_noise, self.noise + 1 / precision
         whole, scale = known + spread, sp.sqrt(known + spread)
         limits = [self._limit(name, c, precision, spread) for *_, c, _ in self.pieces]
         total = sp.Add(*(
-            limit * _probability(low / scale, high / scale)
+            limit * _probability(low, high, sp.S.Zero, scale)
             for limit, (low, high, *_) in zip(limits, self.pieces, strict=True)
         ))
         mean = self.mean_output(_W, spread)
@@ -151,17 +154,18 @@ class LayerLaw(ChannelLaw):
         width = sp.sqrt(spread)
         bindings = local + _bindings(self._terms(_A, _N, _T))
         rest = GaussianMean(Let(moment, bindings), _Y, components=laws) - sp.Add(*(
-            limit * _probability((low - _W) / width, (high - _W) / width)
+            limit * _probability(low, high, _W, width)
             for limit, (low, high, *_) in zip(limits, self.pieces, strict=True)
         ))
         ends = [low for low, *_ in self.pieces if low.is_finite is not False]
-        narrow = known * spread / whole
-        # N(w; 0, m) over the sum of the N(w; end, s^2)
+        share = known / whole
+        # N(w; 0, m) over the sum of those laws, with the squares of w/m taken out of both
         below = LogSumExp(*(
-            (2 * end * _W - end**2) / (2 * narrow) - _W**2 / (2 * spread) for end in ends
+            end * _W / spread - share * end**2 / (2 * spread) - _W**2 / (2 * spread) for end in ends
         ))
-        weight = sp.exp(sp.log(spread / whole) / 2 - below)
-        return total + GaussianMean(rest, _W, components=[(weight, end, narrow) for end in ends])
+        # far from all ends, where nothing is left, those laws are less than a double holds
+        weight = sp.exp(sp.log(spread / whole) / 2 - Largest(below, -_NOTHING))
+        return total + GaussianMean(rest, _W, components=[(weight, share * end, share * spread) for end in ends])
 
     def _limit(self, name: str, c: sp.Expr, precision: sp.Expr, spread: sp.Expr) -> sp.Expr:
         """The average over y, given w, of a layer that is c h + d."""
@@ -183,8 +187,9 @@ class LayerLaw(ChannelLaw):
                         for low, high, c, d in self.pieces))
 
 
-def _probability(low: sp.Expr, high: sp.Expr) -> sp.Expr:
-    return sp.exp(LogInterval(low, high))
+def _probability(low: sp.Expr, high: sp.Expr, mean: sp.Expr, width: sp.Expr) -> sp.Expr:
+    """P(low < h < high), h ~ N(mean, width^2)."""
+    return sp.exp(LogInterval(*((end - mean) / width if end.is_finite is not False else end for end in (low, high))))
 
 
 def _bindings(terms: Mapping[str, Sequence[sp.Expr]]) -> list[tuple[sp.Symbol, sp.Expr]]:

@@ -17,6 +17,7 @@ function                    meaning                                      derivat
 ``IntervalMills(x, a, b)``  phi(x)/(Phi(b) - Phi(a))                     stays in the family
 ``LogSumExp(a, b, ...)``    log(exp a + exp b + ...)                     softmax averages
 ``Largest(a, b, ...)``      the largest of them                          1 for it, 0 for the others
+``LeastOf(a, b, ...)``      the smallest of those that are numbers       none
 ==========================  ===========================================  =========================
 
 Their NumPy and mpmath implementations are in ``spinodal.equations.functions``.
@@ -29,8 +30,8 @@ from typing import Any
 import sympy as sp
 
 __all__ = [
-    "BinaryEntropy", "IntervalMills", "InverseMills", "Largest", "LogCosh", "LogInterval", "LogNdtr", "LogSumExp",
-    "OverlapPower", "PoleEntropy", "PosteriorFunction", "SechSquared", "Tanh", "TanhDeficit",
+    "BinaryEntropy", "IntervalMills", "InverseMills", "Largest", "LeastOf", "LogCosh", "LogInterval", "LogNdtr",
+    "LogSumExp", "OverlapPower", "PoleEntropy", "PosteriorFunction", "SechSquared", "Tanh", "TanhDeficit",
     "normal_density",
 ]
 
@@ -286,6 +287,14 @@ class OverlapPower(sp.Function):
 
     def _latex(self, printer, exp=None):
         return printer._print(self.doit() if exp is None else self.doit() ** exp)
+
+
+class LeastOf(sp.Function):
+    """The smallest of several numbers that are known; one of a state that does not exist is none, and passed over."""
+
+    def _latex(self, printer, exp=None):
+        body = rf"\min\left({', '.join(map(printer._print, self.args))}\right)"
+        return rf"{body}^{{{exp}}}" if exp else body
 
 
 class Largest(sp.Function):
