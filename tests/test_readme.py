@@ -32,8 +32,10 @@ def commands():
 
 
 CODE = [(path, block) for path in DOCUMENTS for block in blocks(path, "python")]
-LONG = [pytest.param(path, block, id=path.name, marks=[pytest.mark.slow] if re.search("phase_diagram|_scaling|_samples|_table|_check|digits", block) else [])
+LENGTHY = "phase_diagram|_scaling|_samples|_table|_check|digits|decimate|amp_decimation|follow|_traces"
+LONG = [pytest.param(path, block, id=path.name, marks=[pytest.mark.slow] if re.search(LENGTHY, block) else [])
         for path, block in CODE]  # fmt: skip
+GOES_ON = ("decimation.md", "gallery-decimation.md")  # whose blocks go on from their first, which imports
 
 
 @pytest.mark.parametrize(("path", "block"), LONG)
@@ -42,6 +44,8 @@ def test_code_runs(path, block, tmp_path, monkeypatch, capsys):
     names = {"__name__": "document"}
     if path.name == "README.md":  # whose second block goes on from the first
         names["sp"] = sp
+    if path.name in GOES_ON:
+        exec(compile(blocks(path, "python")[0], str(path), "exec"), names)
     exec(compile(block, str(path), "exec"), names)
     if path.name == "README.md" and "diagram" in names:
         assert (tmp_path / "compressed-sensing.png").read_bytes().startswith(b"\x89PNG")
