@@ -19,10 +19,18 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..theory.means import GaussianMean, Let, WrittenMean
+from ..theory.means import GaussianMean, WrittenMean
 from ..theory.special import PosteriorFunction
 from .features import arguments, centre_and_scale, peaks, quadratic_coefficients, top_means, top_solved
 from .generate import lambdify
+from .grouping import (
+    bodies_and_bindings,
+    by_law,
+    of_one_place,
+    one_of_each_sign,
+    without_inner_fields,
+    write_out,
+)
 from .quadrature import graded_nodes, step_error
 from .solved import solved_groups
 
@@ -107,13 +115,13 @@ class Compiled:
     """
 
     def __init__(self, expressions: tuple[sp.Expr, ...]):
-        written = [_write_out(expr) for expr in expressions]
+        written = [write_out(expr) for expr in expressions]
         means = top_means(written)
         solved = top_solved(written)
         self.symbols: dict[sp.Expr, sp.Symbol] = {
             mean: sp.Symbol(f"_E{k}", real=True) for k, mean in enumerate([*means, *solved])}
         self.expressions = tuple(expr.xreplace(self.symbols) for expr in written)
-        self.groups = [_Group(members) for members in _by_law(means)]
+        self.groups = [_Group(members) for members in by_law(means)]
         self.solved = solved_groups(solved)
         free = set().union(*(expr.free_symbols for expr in written)) if written else set()
         self.parameters = tuple(sorted(free, key=lambda s: s.name))
@@ -233,7 +241,7 @@ class _Group:
         first = self.means[0]
         (self.field,) = first.fields
         self.domain, self.laws = first.domain, first.laws
-        bodies, bindings = _bodies_and_bindings(self.means)
+        bodies, bindings = bodies_and_bindings(self.means)
         inner_means = top_means(bodies)
         self.inner = Compiled(tuple(inner_means)) if inner_means else None
         names = {mean: sp.Symbol(f"_I{k}", real=True) for k, mean in enumerate(inner_means)}
@@ -257,10 +265,10 @@ class _Group:
         expressions = [*(mean.f for mean in self.means), *(weight for weight, *_ in self.laws)]
         steep = peaks(expressions)
         for argument in dict.fromkeys(itertools.chain.from_iterable(map(arguments, expressions))):
-            for reduced in _without_inner_fields(argument, self.means, self.field):
+            for reduced in without_inner_fields(argument, self.means, self.field):
                 if (coefficients := quadratic_coefficients(reduced, self.field)) is not None:
                     found[coefficients] = found.get(coefficients, False) or argument in steep
-        kept = _one_of_each_sign(found)
+        kept = one_of_each_sign(found)
         written = [a for coefficients in kept for a in coefficients]
         return np.array(list(kept.values()), bool), lambdify(self._outside, written)
 
@@ -339,7 +347,7 @@ class _Group:
         used = np.isfinite(scales).any(axis=0)
         centres = np.concatenate([means, centres[:, used]], axis=1)
         scales = np.concatenate([widths, np.minimum(scales[:, used], 1e150)], axis=1)
-        return means, widths, low, high, centres, _of_one_place(centres, scales)
+        return means, widths, low, high, centres, of_one_place(centres, scales)
 
     def _nodes(self, outside, step, rows):
         means, widths, low, high, centres, scales = self.grading(outside, rows)
@@ -364,17 +372,6 @@ class _Group:
         return z, np.where(certain[:, None], atom, w * density)
 
 
-def _of_one_place(centres: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Scales of features, infinite for those within whose width a narrower one stands: its grading serves both."""
-    if scales.shape[1] < 2:
-        return scales
-    near = np.abs(centres[:, :, None] - centres[:, None, :]) <= scales[:, :, None]
-    order = np.arange(scales.shape[1])
-    narrower = scales[:, None, :] < scales[:, :, None]
-    narrower |= (scales[:, None, :] == scales[:, :, None]) & (order[None, :] < order[:, None])
-    return np.where((near & narrower).any(axis=2), 1e150, scales)
-
-
 def _over(rows: tuple[int, ...], value: Any) -> np.ndarray:
     array = np.asarray(value, float)
     return array if array.shape == rows else np.broadcast_to(array, rows)
@@ -386,60 +383,3 @@ def _columns(values: Sequence[Any], rows: int) -> np.ndarray:
     for k, value in enumerate(values):
         table[:, k] = value
     return table
-
-
-def _write_out(expr: sp.Expr) -> sp.Expr:
-    """Evidence averages as Gaussian averages, joint fields as nested ones, closed forms where there are."""
-    closed = {mean: mean.doit() for mean in [*top_means([expr]), *expr.atoms(WrittenMean)]}
-    expr = expr.xreplace(closed)
-    joint = {mean: mean.as_nested() for mean in top_means([expr]) if len(mean.fields) > 1}
-    return expr.xreplace(joint)
-
-
-def _by_law(means: Sequence[GaussianMean]) -> list[list[GaussianMean]]:
-    groups: dict[Any, list[GaussianMean]] = {}
-    for mean in means:
-        groups.setdefault((mean.fields, mean.laws, mean.domain), []).append(mean)
-    return list(groups.values())
-
-
-def _bodies_and_bindings(means: Sequence[GaussianMean]) -> tuple[list[sp.Expr], list[tuple[sp.Symbol, sp.Expr]]]:
-    """Integrands, and all that they bind: equal names of different bindings are told apart."""
-    bodies: list[sp.Expr] = []
-    bindings: list[tuple[sp.Symbol, sp.Expr]] = []
-    seen: dict[Any, dict[sp.Symbol, sp.Symbol]] = {}
-    for mean in means:
-        if not isinstance(mean.f, Let):
-            bodies.append(mean.f)
-            continue
-        if mean.f.bindings not in seen:
-            own = {name: sp.Symbol(f"{name.name}_{len(seen)}", real=True) for name, _ in mean.f.bindings}
-            seen[mean.f.bindings] = own
-            bindings += [(own[name], value.xreplace(own)) for name, value in mean.f.bindings]
-        bodies.append(mean.f.body.xreplace(seen[mean.f.bindings]))
-    return bodies, bindings
-
-
-def _without_inner_fields(argument: sp.Expr, means: Sequence[GaussianMean], field: sp.Symbol) -> list[sp.Expr]:
-    """A feature seen from outside: inner fields stand at the means of their laws."""
-    candidates = [argument]
-    for mean in means:
-        for inner in top_means([mean.f.body if isinstance(mean.f, Let) else mean.f]):
-            (name,) = inner.fields
-            candidates = [
-                sp.expand(candidate.subs(name, law[1][0])) if candidate.has(name) else candidate
-                for candidate in candidates for law in inner.laws
-            ]
-    return list(dict.fromkeys(candidates))
-
-
-def _one_of_each_sign(coefficients: Mapping[tuple, bool]) -> dict[tuple, bool]:
-    """Drop features that are others with the opposite sign; what is one is a peak if either is."""
-    kept: dict[tuple, bool] = {}
-    for row, is_peak in coefficients.items():
-        other = tuple(-a for a in row)
-        if other in kept:
-            kept[other] = kept[other] or is_peak
-        else:
-            kept[row] = is_peak
-    return kept

@@ -17,7 +17,8 @@ import numpy as np
 import sympy as sp
 from scipy.optimize import brentq
 
-from ..theory.model import CouplingForm, Model
+from ..theory.forms import CouplingForm
+from ..theory.model import Model
 from .functions import NUMPY
 from .sparse_roots import roots_in_unit_interval
 

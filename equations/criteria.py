@@ -13,7 +13,8 @@ import numpy as np
 import sympy as sp
 from scipy.optimize import brentq, minimize_scalar
 
-from ..theory.model import Criterion, Model
+from ..theory.forms import Criterion
+from ..theory.model import Model
 from .couplings import compiled
 
 __all__ = ["CriterionFormulas", "criteria_of"]

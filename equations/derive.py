@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import sympy as sp
 
 from ..theory.evidence import EvidenceMean
+from ..theory.forms import ParametricForm, WorkingForm
 from ..theory.means import GaussianMean
-from ..theory.model import ParametricForm, WorkingForm, solve_linear
+from ..theory.model import solve_linear
 from ..theory.solved import SolvedMean
 
 __all__ = ["ExplicitCurve", "explicit_curve"]

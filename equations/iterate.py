@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..theory.model import Model, ParametricForm, solve_linear
+from ..theory.forms import ParametricForm
+from ..theory.model import Model, solve_linear
 from .compile import compile_expressions, number_of
 from .coupling_points import CouplingStep
 from .curve import curve_of

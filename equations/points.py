@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..theory.model import LimitState, Model
+from ..theory.forms import LimitState
+from ..theory.model import Model
 from .compile import compile_expressions
 from .derive import explicit_curve
 

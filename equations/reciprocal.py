@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..theory.model import Reciprocal
+from ..theory.forms import Reciprocal
 from ..theory.parameters import positive
 from .result import FixedPoint
 

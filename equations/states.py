@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..theory.model import Model, StateKind
+from ..theory.forms import StateKind
+from ..theory.model import Model
 from .compile import compile_expressions
 from .continuation import Evaluation
 

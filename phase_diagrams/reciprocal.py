@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from ..equations.surface import Axis
-from ..theory.model import Model, Reciprocal
+from ..theory.forms import Reciprocal
+from ..theory.model import Model
 from .diagram import PhaseDiagram
 from .plane import axis_spec, checked_axes, refuse_negative
 

@@ -13,7 +13,8 @@ from ..equations.fixed_points import check_digits, concrete
 from ..equations.reciprocal import chosen, inward
 from ..equations.result import Status
 from ..equations.surface import Axis
-from ..theory.model import Model, Reciprocal
+from ..theory.forms import Reciprocal
+from ..theory.model import Model
 from ..theory.parameters import number, symbol
 from .branches import check_bracket
 from .coupling_thresholds import coupling_thresholds

@@ -154,7 +154,7 @@ def half_normal(precision):
     (sp.Sign(), lambda a: float(evaluate([sp.Rademacher().mmse(A)], {A: a})[0][0, 0])),
     (sp.Linear(), lambda a: 1 / (1 + a)),
     (sp.ReLU(), half_normal),
-], ids=str)
+], ids=["sign", "linear", "relu"])
 def test_many_latent_variables_give_independent_outputs(activation, mmse):
     """n_out/n_in -> 0: the difference falls with the ratio."""
     limit = mmse(1.7)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .model import CouplingForm, Criterion, Model, solve_linear
+from .forms import CouplingForm, Criterion
+from .model import Model, solve_linear
 
 __all__ = ["Line", "coexistence_line", "cusps", "spinodal_line", "statements"]
 

@@ -26,7 +26,7 @@ import sympy as sp
 
 from .decimation_free_entropy import DecimationEnsemble, alpha, beta, check_prior, delta, m, q, temperature, v
 from .decimation_states import DecimationByTemperature
-from .model import Reciprocal
+from .forms import Reciprocal
 from .priors import Prior
 
 __all__ = ["Decimation"]

@@ -43,7 +43,7 @@ from .decimation_free_entropy import (
     u,
     v,
 )
-from .model import StateKind
+from .forms import StateKind
 from .parameters import formula_symbol
 from .priors import Prior
 from .special import PoleEntropy

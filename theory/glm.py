@@ -31,8 +31,9 @@ import sympy as sp
 
 from .channels import Channel, Sign
 from .evidence import u
+from .forms import LimitState, WorkingForm
 from .means import GaussianMean
-from .model import LimitState, Model, WorkingForm
+from .model import Model
 from .parameters import formula_symbol
 from .priors import Prior
 

@@ -78,8 +78,9 @@ from typing import Any
 
 import sympy as sp
 
+from .forms import StateKind
 from .learning_rule import Delta_0, LearningRule
-from .model import Model, StateKind, solve_linear
+from .model import Model, solve_linear
 from .parameters import formula_symbol, number, symbol
 from .special import PoleEntropy
 from .thermal import ThermalDeficit, ThermalMean, spin_in_field

@@ -61,8 +61,9 @@ from typing import Any
 
 import sympy as sp
 
+from .forms import CouplingForm, Criterion
 from .landscape import Landscape
-from .model import CouplingForm, Criterion, Model
+from .model import Model
 from .parameters import formula_symbol, number
 from .special import PoleEntropy
 

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .model import LimitState, Model, Reciprocal, WorkingForm
+from .forms import LimitState, Reciprocal, WorkingForm
+from .model import Model
 from .parameters import formula_symbol, symbol
 from .priors import Prior
 from .special import OverlapPower

@@ -22,7 +22,8 @@ from typing import Any
 
 import sympy as sp
 
-from .model import LimitState, Model, ParametricForm, Reciprocal
+from .forms import LimitState, ParametricForm, Reciprocal
+from .model import Model
 from .parameters import formula_symbol, positive, symbol
 from .priors import Prior
 from .solved import SolvedMean
