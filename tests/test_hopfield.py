@@ -595,7 +595,6 @@ def test_a_small_island():
     assert len([s for s in found if s.kind == "spinodal"]) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="the curve of the spin glass does not start below T = 1e-12")
 @pytest.mark.parametrize("temperature", [1e-12, 1e-14, 1e-23])
 def test_spin_glass_at_hardly_any_temperature(temperature):
     assert "spin glass" in {p.state for p in sp.fixed_points(PLAIN, alpha=0.1, temperature=temperature)}

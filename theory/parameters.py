@@ -24,7 +24,7 @@ _TAKEN = frozenset((
 ))
 # derivatives u_n of a log-partition, averages I_n on a curve, order parameters of layers, derivatives with a prime,
 # what is bound or generated, noises of tensors
-_TAKEN_FORMS = re.compile(r"[uI]_\d.*|(m|V|mhat)_u?\d*|.*'|_.*|delta_(p|\d+)")
+_TAKEN_FORMS = re.compile(r"[uI]_\d.*|(m|V|mhat)_(u|u?[1-9]\d*)|.*'|_.*|delta_(p|\d+)")
 
 # What a number may be made of to stay exact: every implementation of the averages knows these.
 _EXACT = (sp.Rational, sp.NumberSymbol, sp.Add, sp.Mul, sp.Pow, sp.exp, sp.log)
