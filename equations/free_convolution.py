@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,7 +19,9 @@ import sympy as sp
 
 from ..theory import free_probability as theory
 
-__all__ = ["Estimate", "NoisyGramSpectrum", "averages", "double_exponential", "increasing_root", "with_one"]
+__all__ = [
+    "AxisSpectrum", "Estimate", "NoisyGramSpectrum", "averages", "double_exponential", "increasing_root", "with_one",
+]
 
 _DIGITS = 60  # of the edges: bands are narrow, and near a cusp the ends of a gap are the square root of this apart
 _LARGEST = 1e20  # of alpha and delta, and of their inverses
@@ -136,7 +139,31 @@ class _Panel:
     edges: tuple[tuple[bool, float, float], ...]  # (to the left?, distance along the axis, distance off it)
 
 
-class NoisyGramSpectrum:
+class AxisSpectrum(ABC):
+    """What follows from g and the shrunk eigenvalues on the real axis."""
+
+    @abstractmethod
+    def at(self, eigenvalues: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+        """Return g and the shrunk eigenvalue, arrays of the shape of eigenvalues."""
+
+    def resolvent(self, eigenvalues: np.ndarray | float) -> np.ndarray:
+        """Return g = h + i pi rho at real arguments, a complex array of their shape."""
+        return self.at(eigenvalues)[0]
+
+    def density(self, eigenvalues: np.ndarray | float) -> np.ndarray:
+        """Return rho; 0 outside the bulk."""
+        return self.resolvent(eigenvalues).imag / math.pi
+
+    def hilbert_transform(self, eigenvalues: np.ndarray | float) -> np.ndarray:
+        """Return h = PV int rho(y)/(lambda - y) dy, without 1/pi."""
+        return self.resolvent(eigenvalues).real
+
+    def shrink(self, eigenvalues: np.ndarray | float) -> np.ndarray:
+        """Return lambda - 2 delta h(lambda), outside the bulk too, where it holds for eigenvalues of finite number."""
+        return self.at(eigenvalues)[1]
+
+
+class NoisyGramSpectrum(AxisSpectrum):
     """Eigenvalues of Y/sqrt(N), Y = xi xi^T/sqrt(N) + sqrt(delta) Z, and their shrinkage, as N goes to infinity.
 
     Parameters
@@ -170,22 +197,6 @@ class NoisyGramSpectrum:
         self.edges, self.shrunk_edges = np.array(eigenvalues), np.array(shrunk)
 
     # --- on the axis ---
-
-    def resolvent(self, eigenvalues: np.ndarray | float) -> np.ndarray:
-        """Return g = h + i pi rho at real arguments, a complex array of their shape."""
-        return self.at(eigenvalues)[0]
-
-    def density(self, eigenvalues: np.ndarray | float) -> np.ndarray:
-        """Return rho; 0 outside the bulk."""
-        return self.resolvent(eigenvalues).imag / math.pi
-
-    def hilbert_transform(self, eigenvalues: np.ndarray | float) -> np.ndarray:
-        """Return h = PV int rho(y)/(lambda - y) dy, without 1/pi."""
-        return self.resolvent(eigenvalues).real
-
-    def shrink(self, eigenvalues: np.ndarray | float) -> np.ndarray:
-        """Return lambda - 2 delta h(lambda), outside the bulk too, where it holds for eigenvalues of finite number."""
-        return self.at(eigenvalues)[1]
 
     def at(self, eigenvalues: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
         """Return g and the shrunk eigenvalue, arrays of the shape of eigenvalues."""

@@ -195,10 +195,10 @@ class _Rows:
         V, m, found = self._begun()
         if not found.all():
             return self._without(np.flatnonzero(~found), tolerance)
-        for _ in range(_POLISH):
+        for left in reversed(range(_POLISH)):
             values, errors = self.moments(V, m, "every", tolerance)
             shift = self._newton(V, m, values)
-            if (np.abs(shift) <= _SMALL).all():
+            if (np.abs(shift) <= _SMALL).all() or not left:  # a step that is left undone is an error that is stated
                 break
             V, m = self._moved(V, m, shift)
         base, rest = self._quantities(V, m, values)

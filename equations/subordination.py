@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .free_convolution import Estimate, averages, increasing_root, with_one
+from .free_convolution import AxisSpectrum, Estimate, averages, increasing_root, with_one
 
 __all__ = ["SampleSpectrum"]
 
@@ -33,7 +33,7 @@ _PANELS = 100  # at once, on average over the bands
 _EPSILON = float(np.finfo(float).eps)
 
 
-class SampleSpectrum:
+class SampleSpectrum(AxisSpectrum):
     """Eigenvalues of S + sqrt(delta) W, for a signal S with the given eigenvalues, and their shrinkage.
 
     Exact for the law that has these eigenvalues with these weights; how well a sample stands for a law is not part of
@@ -175,22 +175,6 @@ class SampleSpectrum:
         found = self._on_axis(increasing_root(excess, low, high, noise))
         resolvent = found["hilbert"] + 1j * found["v"] / self.delta
         return resolvent.reshape(given.shape), found["shrunk"].reshape(given.shape)
-
-    def resolvent(self, eigenvalues: np.ndarray | float) -> np.ndarray:
-        """Return g = h + i pi rho at real arguments, a complex array of their shape."""
-        return self.at(eigenvalues)[0]
-
-    def density(self, eigenvalues: np.ndarray | float) -> np.ndarray:
-        """Return rho; 0 outside the bulk."""
-        return self.resolvent(eigenvalues).imag / math.pi
-
-    def hilbert_transform(self, eigenvalues: np.ndarray | float) -> np.ndarray:
-        """Return h = PV int rho(y)/(lambda - y) dy, without 1/pi."""
-        return self.resolvent(eigenvalues).real
-
-    def shrink(self, eigenvalues: np.ndarray | float) -> np.ndarray:
-        """Return lambda - 2 delta h(lambda), an array of the shape of eigenvalues."""
-        return self.at(eigenvalues)[1]
 
     # --- averages ---
 
